@@ -5,6 +5,7 @@
 package rule
 
 import (
+	"reflect"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -60,3 +61,10 @@ const (
 	PartValue = "v"
 	PartGuard = "g"
 )
+
+// Same reports whether two compiled rules mean the same, so that the values of one may go on under the other.
+func (r *Rule) Same(other *Rule) bool {
+	a, b := *r, *other
+	a.Generation, b.Generation = 0, 0
+	return reflect.DeepEqual(a, b)
+}

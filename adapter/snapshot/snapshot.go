@@ -5,12 +5,9 @@
 package snapshot
 
 import (
-	"sync/atomic"
+	"math"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
-	"github.com/plimsoll/plimsoll/adapter/rule"
 	"github.com/plimsoll/plimsoll/adapter/source"
 )
 
@@ -20,37 +17,89 @@ type Object struct{ Namespace, Name string }
 // Row is one value: what was measured, when, and by which series.
 type Row struct {
 	Object Object
-	Value  float64        // finite
+	Value  float64        // may be NaN or infinite, as the source said it: then it is an error to whoever reads it
 	Time   time.Time      // when it was measured: the oldest sample that went into it
 	Labels []source.Label // the series' other labels, sorted by name; metric selectors match them
+	Held   bool           // taken over from an earlier table because the rule says holdFor
 }
 
-// Outcome is how the last evaluation of an entry ended.
-type Outcome struct {
-	Time     time.Time // when it began; zero: never evaluated
-	Duration time.Duration
-	Err      error // nil: the table was replaced
+// Finite reports whether the row has a value at all.
+func (r *Row) Finite() bool { return !math.IsNaN(r.Value) && !math.IsInf(r.Value, 0) }
+
+// Get returns the value of a label and whether the row has it. Together with Has it lets selectors match rows as they are.
+func (r *Row) Get(name string) string {
+	for i := range r.Labels {
+		if r.Labels[i].Name == name {
+			return r.Labels[i].Value
+		}
+	}
+	return ""
 }
 
-// Entry is one rule in force.
-type Entry struct {
-	Rule     *rule.Rule
-	table    atomic.Pointer[Table]
-	outcome  atomic.Pointer[Outcome]
-	lastRead atomic.Int64 // unix nanoseconds
+// Has reports whether the row has the label.
+func (r *Row) Has(name string) bool {
+	for i := range r.Labels {
+		if r.Labels[i].Name == name {
+			return true
+		}
+	}
+	return false
 }
 
-// Catalog is the set of rules in force. It is immutable; the entries' tables change.
-type Catalog struct {
-	custom   map[customKey]*Entry
-	external map[externalKey]*Entry
-	entries  []*Entry
+// Lookup is Get and Has in one, as labels.Labels wants it.
+func (r *Row) Lookup(name string) (string, bool) { return r.Get(name), r.Has(name) }
+
+// span is a range of rows.
+type span struct{ from, to int32 }
+
+// Table is the answer of one evaluation; immutable.
+type Table struct {
+	Evaluated time.Time // the evaluation time
+	Source    string    // who answered
+	Dropped   Dropped
+
+	rows       []Row // sorted by namespace, name, labels
+	objects    map[Object]span
+	namespaces map[string]span
 }
 
-type customKey struct {
-	namespace string // "" for cluster rules
-	resource  schema.GroupResource
-	metric    string
+// Dropped counts the series of an answer that did not become rows, and names one of each kind.
+type Dropped struct {
+	OtherNamespace        int // a namespaced rule's series that named another namespace
+	OtherNamespaceExample string
+	NoObject              int // series without the labels that name an object
+	NoObjectExample       string
+	Duplicates            int // two series with the same object and labels
+	DuplicateExample      string
+	NotFinite             int // kept as rows, but unusable
+	NotFiniteExample      string
 }
 
-type externalKey struct{ namespace, metric string }
+// Rows is all rows, sorted by namespace, name, labels. Not to be changed.
+func (t *Table) Rows() []Row { return t.rows }
+
+// Objects is the number of different objects.
+func (t *Table) Objects() int { return len(t.objects) }
+
+// Find returns the rows of one object: several if the rule's series carry further labels, none if it is unknown.
+func (t *Table) Find(o Object) []Row {
+	s := t.objects[o]
+	return t.rows[s.from:s.to]
+}
+
+// InNamespace returns the rows of all objects of a namespace.
+func (t *Table) InNamespace(namespace string) []Row {
+	s := t.namespaces[namespace]
+	return t.rows[s.from:s.to]
+}
+
+// Newest is the time of the newest usable sample, zero without one.
+func (t *Table) Newest() time.Time {
+	var newest time.Time
+	for i := range t.rows {
+		if t.rows[i].Finite() && t.rows[i].Time.After(newest) {
+			newest = t.rows[i].Time
+		}
+	}
+	return newest
+}

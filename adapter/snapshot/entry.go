@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/plimsoll/plimsoll/adapter/rule"
+)
+
+// Outcome is how an evaluation ended.
+type Outcome struct {
+	Time     time.Time     // when it began
+	Duration time.Duration // how long it took
+	Source   string        // who answered or failed last
+	Err      error         // nil: the table was replaced
+}
+
+// errorsKept is how many failures an entry remembers for explain.
+const errorsKept = 5
+
+// Entry is one rule in force. Evaluations write it, reads do not lock.
+type Entry struct {
+	Rule *rule.Rule
+
+	table    atomic.Pointer[Table]
+	outcome  atomic.Pointer[Outcome]
+	success  atomic.Pointer[Outcome]
+	failures atomic.Pointer[[]Outcome]
+	lastRead atomic.Int64 // unix nanoseconds
+}
+
+// Table is the answer of the last good evaluation; nil before the first.
+func (e *Entry) Table() *Table { return e.table.Load() }
+
+// Outcome is how the last evaluation ended; nil before the first has.
+func (e *Entry) Outcome() *Outcome { return e.outcome.Load() }
+
+// Success is the last good evaluation; nil before the first.
+func (e *Entry) Success() *Outcome { return e.success.Load() }
+
+// Failures are the last failed evaluations, newest first.
+func (e *Entry) Failures() []Outcome {
+	if f := e.failures.Load(); f != nil {
+		return *f
+	}
+	return nil
+}
+
+// Publish puts the answer of a good evaluation in place. One evaluation of an entry runs at a time.
+func (e *Entry) Publish(t *Table, o Outcome) {
+	if e.Rule.HoldFor > 0 {
+		t = t.hold(e.Table(), t.Evaluated.Add(-e.Rule.MaxAge-e.Rule.HoldFor))
+	}
+	o.Err = nil
+	e.table.Store(t)
+	e.success.Store(&o)
+	e.outcome.Store(&o)
+}
+
+// Fail records an evaluation without an answer. The last good table stays; its values grow old.
+func (e *Entry) Fail(o Outcome) {
+	kept := append([]Outcome{o}, e.Failures()...)
+	if len(kept) > errorsKept {
+		kept = kept[:errorsKept]
+	}
+	e.failures.Store(&kept)
+	e.outcome.Store(&o)
+}
+
+// MarkRead remembers that somebody wanted this entry's values.
+func (e *Entry) MarkRead(now time.Time) {
+	// Written at most once a second: the cache line is shared by all readers.
+	if n := now.UnixNano(); n-e.lastRead.Load() > int64(time.Second) {
+		e.lastRead.Store(n)
+	}
+}
+
+// LastRead is when somebody last wanted this entry's values, zero if nobody has.
+func (e *Entry) LastRead() time.Time {
+	n := e.lastRead.Load()
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n)
+}
+
+// Usable reports whether a row may be handed out: finite, and not older than the rule allows.
+func (e *Entry) Usable(r *Row, now time.Time) bool {
+	return r.Finite() && now.Sub(r.Time) <= e.Limit()
+}
+
+// Limit is the age up to which a value may be served: maxAge, and holdFor beyond it. Where the rule says no holdFor, the
+// values of a failed or vanished source are errors once they are older than maxAge.
+func (e *Entry) Limit() time.Duration { return e.Rule.MaxAge + e.Rule.HoldFor }
+
+// The reasons for which a value is not handed out; wrapped in a sentence that says more.
+var (
+	ErrNeverEvaluated = errors.New("not evaluated yet")
+	ErrNoValue        = errors.New("no value")
+	ErrStale          = errors.New("stale")
+	ErrNotFinite      = errors.New("not a finite number")
+	ErrAmbiguous      = errors.New("ambiguous")
+	ErrGuard          = errors.New("the guard does not hold")
+)
+
+// Why says why a row may not be handed out; nil if it may.
+func (e *Entry) Why(r *Row, now time.Time) error {
+	if !r.Finite() {
+		return fmt.Errorf("%s: the value of metric %s is %v, which is %w", e.Rule.Key, e.Rule.Metric, r.Value, ErrNotFinite)
+	}
+	age, limit := now.Sub(r.Time), e.Limit()
+	if age <= limit {
+		return nil
+	}
+	return fmt.Errorf("%s: the value of metric %s is %w: measured %s ago, allowed are %s%s",
+		e.Rule.Key, e.Rule.Metric, ErrStale, age.Round(100*time.Millisecond), limit, e.because())
+}
+
+// Missing says why there is no row at all for what was asked.
+func (e *Entry) Missing(what string) error {
+	if e.Table() == nil {
+		if o := e.Outcome(); o != nil && o.Err != nil {
+			return fmt.Errorf("%s: metric %s has no value yet: %w", e.Rule.Key, e.Rule.Metric, o.Err)
+		}
+		return fmt.Errorf("%s: metric %s is %w", e.Rule.Key, e.Rule.Metric, ErrNeverEvaluated)
+	}
+	return fmt.Errorf("%s: %w of metric %s for %s%s", e.Rule.Key, ErrNoValue, e.Rule.Metric, what, e.because())
+}
+
+// because is the last evaluation's failure as the end of a sentence.
+func (e *Entry) because() string {
+	if o := e.Outcome(); o != nil && o.Err != nil {
+		return "; the last evaluation failed: " + o.Err.Error()
+	}
+	return ""
+}
