@@ -105,8 +105,6 @@ type MetricRuleSpec struct {
 	// At least 1s in a ClusterMetricRule and 5s in a MetricRule, at most 1h. Default: 10s.
 	// +optional
 	// +default="10s"
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
 	Interval metav1.Duration `json:"interval,omitzero"`
 
 	// maxAge is how old a value may be, counted from the time it was measured (not from the evaluation). An older
@@ -114,16 +112,12 @@ type MetricRuleSpec struct {
 	// Default: 60s.
 	// +optional
 	// +default="60s"
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
 	MaxAge metav1.Duration `json:"maxAge,omitzero"`
 
 	// holdFor is how much longer than maxAge the last good value may stand in while no new one can be had. A held
 	// value keeps the time at which it was measured. At most 24h. Default: 0s, which means an error after maxAge.
 	// +optional
 	// +default="0s"
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
 	HoldFor metav1.Duration `json:"holdFor,omitzero"`
 
 	// guard is PromQL that must hold for the values to count: a comparison that filters (it holds if it has a
