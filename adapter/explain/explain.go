@@ -7,6 +7,10 @@
 package explain
 
 import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -72,7 +76,7 @@ type Evaluation struct {
 // Failure is one failed evaluation.
 type Failure struct {
 	Time    time.Time `json:"time"`
-	Cause   string    `json:"cause"`   // one CamelCase word, as the adapter's own metrics use it: "Unreachable"
+	Cause   string    `json:"cause"`   // a reason of the rule's Ready condition: "SourceUnreachable"
 	Message string    `json:"message"` // one sentence
 }
 
@@ -86,10 +90,40 @@ type Reader struct {
 // Value is one value, or why there is none to use.
 type Value struct {
 	Object     string            `json:"object,omitempty"` // name; "" for external metrics
-	Value      float64           `json:"value"`            // finite
+	Value      Number            `json:"value"`
 	SampleTime time.Time         `json:"sampleTime"`       // when it was measured
 	AgeSeconds float64           `json:"ageSeconds"`       // when the document was made
 	Labels     map[string]string `json:"labels,omitempty"` // the series' further labels
 	Usable     bool              `json:"usable"`           // whether a reader gets it
 	Reason     string            `json:"reason,omitempty"` // why not usable, or on what terms: "held since 14:03:07"
+}
+
+// Number is a float64 whose JSON form also has the values that JSON numbers lack, as the strings "NaN", "+Inf" and
+// "-Inf", as Prometheus writes them.
+type Number float64
+
+// MarshalJSON implements json.Marshaler.
+func (n Number) MarshalJSON() ([]byte, error) {
+	v := float64(n)
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return json.Marshal(strconv.FormatFloat(v, 'f', -1, 64))
+	}
+	return json.Marshal(v)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *Number) UnmarshalJSON(data []byte) error {
+	var v float64
+	err := json.Unmarshal(data, &v)
+	if err != nil {
+		var text string
+		if json.Unmarshal(data, &text) == nil {
+			v, err = strconv.ParseFloat(text, 64)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("the value %s is neither a number nor NaN, +Inf or -Inf", data)
+	}
+	*n = Number(v)
+	return nil
 }
