@@ -18,7 +18,7 @@ import (
 type fleet map[string]map[string]map[string]string // namespace -> name -> labels
 
 func (f fleet) names(namespace string, s labels.Selector) []string {
-	var out []string
+	out := []string{}
 	for _, name := range slices.Sorted(maps.Keys(f[namespace])) {
 		if s.Matches(labels.Set(f[namespace][name])) {
 			out = append(out, name)
@@ -78,7 +78,7 @@ func TestIndexAgreesWithAPlainFilter(t *testing.T) {
 			},
 			"": func(t *rapid.T) {
 				ns, s := namespaces.Draw(t, "ns"), drawSelector(t)
-				require.Equal(t, model.names(ns, s), x.AppendNames(nil, ns, NewSelector(s)), "selector %q", s)
+				require.Equal(t, model.names(ns, s), x.AppendNames([]string{}, ns, NewSelector(s)), "selector %q", s)
 			},
 		})
 	})
@@ -116,7 +116,7 @@ func FuzzParseSelector(f *testing.F) {
 		parsed, errWant := labels.Parse(raw)
 		require.Equal(t, errWant == nil, err == nil)
 		if err == nil {
-			require.Equal(t, fleet{"ns": all}.names("ns", parsed), x.AppendNames(nil, "ns", s))
+			require.Equal(t, fleet{"ns": all}.names("ns", parsed), x.AppendNames([]string{}, "ns", s))
 		}
 	})
 }

@@ -82,6 +82,7 @@ func (s *space) filter(dst []string, ids []uint32, sel *Selector, driver int) []
 		}
 		return dst
 	}
+	dst = slices.Grow(dst, min(len(ids), 1024)) // most of a selector's best list usually matches
 	view := &objectLabels{space: s}
 	for _, id := range ids {
 		view.pairs = s.objects[id].pairs
