@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command plimsoll is the command line of Plimsoll. Installed as kubectl-plimsoll it is `kubectl plimsoll`.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run returns the exit code: 0, or 1 after one sentence on stderr.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := untilSignalled(stderr)
+	defer stop()
+	root := newRoot(stdout, stderr)
+	root.SetArgs(args)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(stderr, "plimsoll: "+err.Error())
+		return 1
+	}
+	return 0
+}
+
+// untilSignalled returns a context that the first SIGINT, SIGTERM or SIGHUP ends. Further signals are answered with a
+// word instead of killing the process: whatever it started must end before it does.
+func untilSignalled(stderr io.Writer) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		<-signals
+		cancel()
+		for range signals {
+			fmt.Fprintln(stderr, "plimsoll: still ending what it started; a few seconds more")
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel()
+	}
+}

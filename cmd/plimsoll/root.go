@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// newRoot wires the subcommands; each is one file of this package.
+func newRoot(stdout, stderr io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "plimsoll",
+		Short: "Business metrics, schedules and reserves for Kubernetes' HorizontalPodAutoscaler",
+		Long: `plimsoll explains the numbers that Plimsoll gives to HorizontalPodAutoscalers, and shows it at work.
+
+Installed on the PATH under the name kubectl-plimsoll it is also a kubectl plugin: "kubectl plimsoll explain metric ...".`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.AddCommand(newExplain())
+	return root
+}
