@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package bounds computes an HPA's minReplicas and maxReplicas from the user's own bounds and everything that asks for
+// others: windows of schedules, forecasts and overrides. It is arithmetic on plain values: the time is an argument,
+// and what must survive a restart is in State, which the caller keeps with the HPA.
+package bounds
+
+import "time"
+
+// Bounds are the two fields of an HPA that Plimsoll writes.
+type Bounds struct {
+	Min int32
+	Max int32
+}
+
+// The kinds of a Source.
+const (
+	KindBase     = "HorizontalPodAutoscaler" // the user's own bounds
+	KindSchedule = "ScaleSchedule"
+	KindForecast = "ScaleForecast"
+	KindOverride = "Override"
+)
+
+// Source names who asks for a bound. The zero value stands for nobody.
+type Source struct {
+	Kind string
+	Name string
+	Part string // of a schedule: the window
+}
+
+// String returns "ScaleSchedule shop/evening".
+func (s Source) String() string {
+	if s.Kind == "" {
+		return "nobody"
+	}
+	text := s.Kind
+	if s.Name != "" {
+		text += " " + s.Name
+	}
+	if s.Part != "" {
+		text += "/" + s.Part
+	}
+	return text
+}
+
+// Contribution is one wish for other bounds: a window (from the start of its ramp to the end of its RampDown), a
+// forecast's floor, or an override. The numbers are those of now: ramps up are already in MinReplicas. What comes
+// after Until is computed here, so a window that has ended keeps its full MinReplicas.
+type Contribution struct {
+	Source Source
+	Reason string // why, in the words of the author
+	Author string // who wrote an override; may be empty
+
+	MinReplicas *int32 // nil: says nothing about the floor
+	MaxReplicas *int32 // nil: leaves the maximum alone
+	Exact       bool   // MinReplicas is the exact count: it is the maximum too
+	Freeze      bool   // nothing scales down while this is active
+	HardMax     bool   // the maximum holds at once, even where that removes replicas that the HPA wants
+
+	// RaiseOnly says that MinReplicas never lowers a floor that somebody else set. Forecasts are like that.
+	RaiseOnly bool
+	// Override beats everything that is not one; then the higher Priority wins; then the larger number.
+	Override bool
+	Priority int32
+
+	Until    time.Time     // the end, exclusive; zero: open
+	RampDown time.Duration // after Until the floor sinks to the others' in a straight line over this time; 0: DecayPerMinute
+}
+
+// State is what has to be remembered between evaluations. The zero value is the state of an HPA that was never touched.
+type State struct {
+	Applied  *Bounds   // what was written last; nil: nothing
+	FloorBy  Source    // who won Applied.Min
+	Tail     *Tail     // a floor that ended and is sinking
+	FrozenAt int32     // the floor that a freeze has collected; 0: none
+	Since    time.Time // when Applied was first written
+}
+
+// Tail is a floor that has lost its reason and sinks by DecayPerMinute.
+type Tail struct {
+	From  int32
+	Since time.Time
+	By    Source // who had asked for it
+}
+
+// Observed is what is known of the HPA and its workload now.
+type Observed struct {
+	Replicas int32  // spec.replicas of the scale subresource
+	Desired  int32  // status.desiredReplicas of the HPA; 0: unknown
+	Wanted   *int32 // what the metrics alone ask for, before any bound; nil: unknown
+	Paused   bool   // plimsoll.dev/paused on the HPA or its namespace
+	Live     Bounds // what the HPA says now; used while Paused
+}
+
+// Input is everything a decision depends on.
+type Input struct {
+	Now           time.Time
+	Base          Bounds // the user's own
+	Contributions []Contribution
+	Observed      Observed
+	State         State
+}
