@@ -13,7 +13,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Metric",type=string,JSONPath=`.status.metric`,description="The name HPAs use"
 // +kubebuilder:printcolumn:name="Objects",type=integer,JSONPath=`.status.objects`,description="Objects with a value"
 // +kubebuilder:printcolumn:name="Age-Of-Value",type=date,JSONPath=`.status.sampleTime`,description="Age of the oldest value, by the time it was measured"
-// +kubebuilder:printcolumn:name="Readers",type=integer,JSONPath=`.status.readers`,description="Different reads in the last five minutes"
+// +kubebuilder:printcolumn:name="Readers",type=integer,JSONPath=`.status.readers`,description="HPAs that name the metric"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:validation:XValidation:rule="duration(self.spec.interval) >= duration('5s')",message="spec.interval of a MetricRule must be at least 5s; for a shorter one ask the cluster's administrator for a ClusterMetricRule"
@@ -48,7 +48,7 @@ type MetricRuleList struct {
 // +kubebuilder:printcolumn:name="Metric",type=string,JSONPath=`.status.metric`,description="The name HPAs use"
 // +kubebuilder:printcolumn:name="Objects",type=integer,JSONPath=`.status.objects`,description="Objects with a value"
 // +kubebuilder:printcolumn:name="Age-Of-Value",type=date,JSONPath=`.status.sampleTime`,description="Age of the oldest value, by the time it was measured"
-// +kubebuilder:printcolumn:name="Readers",type=integer,JSONPath=`.status.readers`,description="Different reads in the last five minutes"
+// +kubebuilder:printcolumn:name="Readers",type=integer,JSONPath=`.status.readers`,description="HPAs that name the metric"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 type ClusterMetricRule struct {
@@ -186,7 +186,7 @@ type MetricRuleStatus struct {
 	// series is how many series the last evaluation had.
 	// +optional
 	Series int32 `json:"series,omitempty"`
-	// readers is how many different reads (of an object or a selector) there were in the last five minutes.
+	// readers is how many HorizontalPodAutoscalers name this metric.
 	// +optional
 	Readers int32 `json:"readers,omitempty"`
 	// sampleTime is when the oldest of the values was measured.

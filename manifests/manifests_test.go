@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package manifests_test
+
+import (
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+
+	"github.com/plimsoll/plimsoll/manifests"
+)
+
+const namespace, adapter = "plimsoll-system", "plimsoll-adapter"
+
+// into converts every object of a kind to its Go type; a field that the type does not know is an error.
+func into[T any](t *testing.T, objects []*unstructured.Unstructured, kind string) []*T {
+	t.Helper()
+	var typed []*T
+	for _, object := range objects {
+		if object.GetKind() != kind {
+			continue
+		}
+		one := new(T)
+		err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, one, true)
+		require.NoError(t, err, "%s %s", kind, object.GetName())
+		typed = append(typed, one)
+	}
+	return typed
+}
+
+func overlays(t *testing.T) []string {
+	t.Helper()
+	folders, err := fs.Glob(manifests.Files, "overlays/*")
+	require.NoError(t, err)
+	require.NotEmpty(t, folders)
+	return append(folders, "base")
+}
+
+func TestEveryOverlayRenders(t *testing.T) {
+	for _, overlay := range overlays(t) {
+		t.Run(overlay, func(t *testing.T) {
+			objects, err := manifests.Render(overlay)
+			require.NoError(t, err)
+			require.Equal(t, "Namespace", objects[0].GetKind())
+			checkWorkload(t, objects)
+			checkRoles(t, objects)
+			checkAPIServices(t, objects)
+			for _, secret := range into[corev1.Secret](t, objects, "Secret") {
+				require.Empty(t, secret.Data, "the adapter makes its certificate itself")
+				require.Empty(t, secret.StringData)
+			}
+		})
+	}
+}
+
+// Every component builds by itself on the base, also those that no overlay takes.
+func TestEveryComponentRenders(t *testing.T) {
+	components, err := fs.Glob(manifests.Files, "components/*")
+	require.NoError(t, err)
+	require.Len(t, components, 3)
+	for _, component := range components {
+		objects, err := manifests.RenderWith("base", component)
+		require.NoError(t, err, component)
+		checkRoles(t, objects)
+	}
+}
+
+func checkWorkload(t *testing.T, objects []*unstructured.Unstructured) {
+	t.Helper()
+	services := into[corev1.Service](t, objects, "Service")
+	require.Len(t, services, 1)
+	require.Equal(t, adapter, services[0].Name)
+	deployments := into[appsv1.Deployment](t, objects, "Deployment")
+	if services[0].Spec.Type == corev1.ServiceTypeExternalName {
+		require.Empty(t, deployments, "overlay local runs the adapter as a process")
+		return
+	}
+	require.Len(t, deployments, 1)
+	pod := deployments[0].Spec.Template
+	require.True(t, labels.SelectorFromSet(services[0].Spec.Selector).Matches(labels.Set(pod.Labels)))
+	require.Equal(t, pod.Labels, deployments[0].Spec.Selector.MatchLabels)
+	require.Equal(t, adapter, pod.Spec.ServiceAccountName)
+	ports := pod.Spec.Containers[0].Ports
+	require.Equal(t, ports[0].Name, services[0].Spec.Ports[0].TargetPort.StrVal)
+	require.Contains(t, pod.Spec.Containers[0].Args, "--secure-port=6443")
+	require.EqualValues(t, 6443, ports[0].ContainerPort)
+	checkRestricted(t, pod.Spec)
+	for _, spread := range pod.Spec.TopologySpreadConstraints {
+		require.Equal(t, pod.Labels, spread.LabelSelector.MatchLabels)
+	}
+	for _, budget := range into[policyv1.PodDisruptionBudget](t, objects, "PodDisruptionBudget") {
+		require.Equal(t, pod.Labels, budget.Spec.Selector.MatchLabels)
+		require.Less(t, budget.Spec.MinAvailable.IntVal, *deployments[0].Spec.Replicas, "a budget must let a node drain")
+	}
+}
+
+// checkRestricted is the part of the restricted pod security standard that concerns this pod.
+func checkRestricted(t *testing.T, pod corev1.PodSpec) {
+	t.Helper()
+	require.True(t, *pod.SecurityContext.RunAsNonRoot)
+	require.Equal(t, corev1.SeccompProfileTypeRuntimeDefault, pod.SecurityContext.SeccompProfile.Type)
+	for _, container := range pod.Containers {
+		security := container.SecurityContext
+		require.False(t, *security.AllowPrivilegeEscalation)
+		require.True(t, *security.ReadOnlyRootFilesystem)
+		require.Equal(t, []corev1.Capability{"ALL"}, security.Capabilities.Drop)
+		require.NotZero(t, container.Resources.Limits.Memory().Value())
+		require.NotNil(t, container.ReadinessProbe)
+		require.NotNil(t, container.LivenessProbe)
+	}
+}
+
+func checkRoles(t *testing.T, objects []*unstructured.Unstructured) {
+	t.Helper()
+	exists := map[string]bool{}
+	for _, role := range into[rbacv1.ClusterRole](t, objects, "ClusterRole") {
+		exists["ClusterRole/"+role.Name] = true
+		for _, rule := range role.Rules {
+			checkRule(t, role.Name, rule)
+			require.NotContains(t, rule.Resources, "secrets", "%s must not read Secrets cluster-wide", role.Name)
+		}
+	}
+	for _, role := range into[rbacv1.Role](t, objects, "Role") {
+		exists["Role/"+role.Name] = true
+		for _, rule := range role.Rules {
+			checkRule(t, role.Name, rule)
+			if slices.Contains(rule.Resources, "secrets") {
+				require.Equal(t, []string{"plimsoll-adapter-tls"}, rule.ResourceNames)
+			}
+		}
+	}
+	accounts := into[corev1.ServiceAccount](t, objects, "ServiceAccount")
+	require.Len(t, accounts, 1)
+	check := func(ref rbacv1.RoleRef, subjects []rbacv1.Subject) {
+		ours := strings.HasPrefix(ref.Name, "plimsoll")
+		require.True(t, !ours || exists[ref.Kind+"/"+ref.Name], "no %s %s", ref.Kind, ref.Name)
+		for _, subject := range subjects {
+			require.Equal(t, rbacv1.Subject{Kind: "ServiceAccount", Name: adapter, Namespace: namespace}, subject)
+		}
+	}
+	for _, binding := range into[rbacv1.ClusterRoleBinding](t, objects, "ClusterRoleBinding") {
+		check(binding.RoleRef, binding.Subjects)
+	}
+	for _, binding := range into[rbacv1.RoleBinding](t, objects, "RoleBinding") {
+		check(binding.RoleRef, binding.Subjects)
+	}
+}
+
+func checkRule(t *testing.T, role string, rule rbacv1.PolicyRule) {
+	t.Helper()
+	for _, words := range [][]string{rule.APIGroups, rule.Resources, rule.Verbs, rule.NonResourceURLs, rule.ResourceNames} {
+		for _, word := range words {
+			require.NotContains(t, word, "*", "role %s has a wildcard", role)
+		}
+	}
+	for _, verb := range []string{"escalate", "bind", "impersonate"} {
+		require.NotContains(t, rule.Verbs, verb, "role %s", role)
+	}
+	if slices.Contains(rule.APIGroups, "apiregistration.k8s.io") {
+		require.NotEmpty(t, rule.ResourceNames, "role %s may touch its own APIServices only", role)
+	}
+}
+
+func checkAPIServices(t *testing.T, objects []*unstructured.Unstructured) {
+	t.Helper()
+	var names []string
+	priority := map[string]int32{}
+	for _, service := range into[apiregistrationv1.APIService](t, objects, "APIService") {
+		names = append(names, service.Name)
+		priority[service.Name] = service.Spec.VersionPriority
+		require.Equal(t, service.Spec.Version+"."+service.Spec.Group, service.Name)
+		require.False(t, service.Spec.InsecureSkipTLSVerify)
+		require.Empty(t, service.Spec.CABundle, "the adapter writes it")
+		require.Equal(t, adapter, service.Spec.Service.Name)
+		require.Equal(t, namespace, service.Spec.Service.Namespace)
+	}
+	if len(names) == 1 {
+		require.Equal(t, []string{"v1alpha1.query.plimsoll.dev"}, names, "overlay shadow")
+		return
+	}
+	require.Greater(t, priority["v1beta2.custom.metrics.k8s.io"], priority["v1beta1.custom.metrics.k8s.io"])
+	slices.Sort(names)
+	for _, role := range into[rbacv1.ClusterRole](t, objects, "ClusterRole") {
+		for _, rule := range role.Rules {
+			if role.Name == adapter && slices.Contains(rule.Resources, "apiservices") {
+				slices.Sort(rule.ResourceNames)
+				require.Equal(t, names, rule.ResourceNames)
+			}
+		}
+	}
+}
