@@ -26,6 +26,7 @@ func (k Key) String() string {
 type Rule struct {
 	Key        Key
 	Generation int64
+	Created    time.Time // of two rules for one metric, the older is in force
 	Metric     string
 	Object     *Object // nil: an external metric
 	Interval   time.Duration
@@ -65,6 +66,6 @@ const (
 // Same reports whether two compiled rules mean the same, so that the values of one may go on under the other.
 func (r *Rule) Same(other *Rule) bool {
 	a, b := *r, *other
-	a.Generation, b.Generation = 0, 0
+	a.Generation, b.Generation = 0, 0 // a change of metadata or of an unused default is no change
 	return reflect.DeepEqual(a, b)
 }

@@ -14,17 +14,25 @@ import (
 )
 
 // Builder turns the series of one combined answer into a Table. Values and sample times may come in any order.
+//
+// It starts from the previous table of the rule. Objects that were there before keep their ordinals as ids, so that the usual
+// answer, the same objects with other values, is put in place without sorting or hashing it anew.
 type Builder struct {
 	rule      *rule.Rule
 	evaluated time.Time
+	previous  *Table // never nil
 	dropped   Dropped
+	series    int
 
-	ids     map[Object]int32
-	objects []Object       // by id
-	values  []pendingRow   // in the order of the answer
-	times   []partTimes    // one per rule.Times
-	parts   map[string]int // part -> index into times
+	added   map[Object]int32 // ids of objects that previous does not have
+	objects []Object         // those objects: id len(previous.spans)+i
+	values  []pendingRow     // in the order of the answer
+	times   []partTimes      // one for each of rule.Times
+	parts   map[string]int   // part -> index into times
 	guard   guardState
+
+	arrivals [][]arrival // as Table.arrivals, with ids for ordinals
+	cursors  []int       // where in previous.arrivals each part stands
 }
 
 type pendingRow struct {
@@ -43,12 +51,21 @@ type partTimes struct {
 
 type guardState struct{ rows, zeros int }
 
-// NewBuilder starts a table for one evaluation of r. size is a guess of the number of objects.
-func NewBuilder(r *rule.Rule, evaluated time.Time, size int) *Builder {
-	b := &Builder{rule: r, evaluated: evaluated, ids: make(map[Object]int32, size), parts: make(map[string]int, len(r.Times))}
+// NewBuilder starts a table for one evaluation of r. previous is the rule's last table, nil if there is none.
+func NewBuilder(r *rule.Rule, evaluated time.Time, previous *Table) *Builder {
+	if previous == nil {
+		previous = &Table{}
+	}
+	b := &Builder{rule: r, evaluated: evaluated, previous: previous, added: map[Object]int32{}, parts: make(map[string]int, len(r.Times))}
+	b.values = make([]pendingRow, 0, len(previous.rows))
 	b.times = make([]partTimes, len(r.Times))
+	b.arrivals, b.cursors = make([][]arrival, len(r.Times)+1), make([]int, len(r.Times)+1)
+	for i := range previous.arrivals {
+		b.arrivals[i] = make([]arrival, 0, len(previous.arrivals[i]))
+	}
 	for i, t := range r.Times {
 		b.parts[t.Part] = i
+		b.times[i].byID = make([]int64, len(previous.spans))
 	}
 	return b
 }
@@ -58,8 +75,7 @@ func (b *Builder) Add(s source.Sample) error {
 	part := s.Get(rule.PartLabel)
 	switch part {
 	case rule.PartValue, "":
-		b.addValue(s)
-		return nil
+		return b.addValue(s)
 	case rule.PartGuard:
 		b.guard.rows++
 		if s.Value == 0 {
@@ -75,17 +91,22 @@ func (b *Builder) Add(s source.Sample) error {
 	return nil
 }
 
-func (b *Builder) addValue(s source.Sample) {
+func (b *Builder) addValue(s source.Sample) error {
+	b.series++
+	if b.rule.MaxSeries > 0 && b.series > b.rule.MaxSeries {
+		return fmt.Errorf("%w: more than the rule's maxSeries, %d; aggregate in the query, or raise maxSeries", source.ErrTooManySeries, b.rule.MaxSeries)
+	}
 	object, ok := b.object(s)
 	if !ok {
-		return
+		return nil
 	}
 	if math.IsNaN(s.Value) || math.IsInf(s.Value, 0) {
 		if b.dropped.NotFinite++; b.dropped.NotFinite == 1 {
 			b.dropped.NotFiniteExample = describe(s)
 		}
 	}
-	b.values = append(b.values, pendingRow{b.id(object), s.Value, b.otherLabels(s)})
+	b.values = append(b.values, pendingRow{b.id(0, object), s.Value, b.otherLabels(s)})
+	return nil
 }
 
 // object names what the series describes, or drops it.
@@ -124,14 +145,46 @@ func (b *Builder) otherNamespace(s source.Sample) (Object, bool) {
 	return Object{}, false
 }
 
-func (b *Builder) id(o Object) int32 {
-	id, ok := b.ids[o]
+// lookahead is how many vanished series in a row are skipped before an object is looked up by its name.
+const lookahead = 4
+
+// id is the number under which an object goes in this builder. Sources give their answers in much the same order each time, so
+// the object is first looked for where it came last time: the strings are usually the very same ones (decoders intern them),
+// which makes that a comparison of pointers, and a hundred thousand cache misses in the map are saved.
+func (b *Builder) id(part int, o Object) int32 {
+	id := b.idOf(part, o)
+	b.arrivals[part] = append(b.arrivals[part], arrival{o, id})
+	return id
+}
+
+func (b *Builder) idOf(part int, o Object) int32 {
+	if part < len(b.previous.arrivals) {
+		before, at := b.previous.arrivals[part], b.cursors[part]
+		for i := at; i < len(before) && i <= at+lookahead; i++ {
+			if before[i].object == o && before[i].ordinal >= 0 {
+				b.cursors[part] = i + 1
+				return before[i].ordinal
+			}
+		}
+	}
+	if id, ok := b.previous.ordinals[o]; ok {
+		return id
+	}
+	id, ok := b.added[o]
 	if !ok {
-		id = int32(len(b.objects))
-		b.ids[o] = id
+		id = int32(len(b.previous.spans) + len(b.objects))
+		b.added[o] = id
 		b.objects = append(b.objects, o)
 	}
 	return id
+}
+
+// objectOf is the inverse of id.
+func (b *Builder) objectOf(id int32) Object {
+	if known := len(b.previous.spans); int(id) >= known {
+		return b.objects[int(id)-known]
+	}
+	return b.previous.rows[b.previous.spans[id].from].Object
 }
 
 // otherLabels copies the labels that do not name the object; nil for the usual series, which has none.
@@ -182,7 +235,7 @@ func (b *Builder) addTime(part int, s source.Sample) {
 		b.addLoose(t, object, ms)
 		return
 	}
-	id := int(b.id(object))
+	id := int(b.id(part+1, object))
 	for len(t.byID) <= id {
 		t.byID = append(t.byID, 0)
 	}
@@ -220,7 +273,7 @@ func (b *Builder) time(id int32) time.Time {
 			oldest = min(oldest, t.byID[id])
 		}
 		if t.loose != nil {
-			oldest = min(oldest, t.looseFor(b.objects[id]))
+			oldest = min(oldest, t.looseFor(b.objectOf(id)))
 		}
 	}
 	if oldest == math.MaxInt64 {
@@ -247,13 +300,61 @@ func (b *Builder) Table(from string) (*Table, error) {
 	if err := b.guardError(); err != nil {
 		return nil, err
 	}
-	t := &Table{Evaluated: b.evaluated, Source: from, Dropped: b.dropped}
-	t.rows = make([]Row, len(b.values))
-	for i, v := range b.values {
-		t.rows[i] = Row{Object: b.objects[v.id], Value: v.value, Labels: v.labels, Time: b.time(v.id)}
-	}
-	t.index()
+	t := &Table{Evaluated: b.evaluated, Source: from, Series: b.series}
+	rows, ids := b.pending()
+	t.place(b, rows, ids)
+	t.Dropped = b.dropped
 	return t, nil
+}
+
+// pending is the answer's rows and those held from the previous table, with their objects' ids.
+func (b *Builder) pending() (rows []Row, ids []int32) {
+	rows, ids = make([]Row, len(b.values)), make([]int32, len(b.values))
+	for i, v := range b.values {
+		rows[i] = Row{Object: b.objectOf(v.id), Value: v.value, Labels: v.labels, Time: b.time(v.id)}
+		ids[i] = v.id
+	}
+	if b.rule.HoldFor > 0 {
+		return b.hold(rows, ids)
+	}
+	return rows, ids
+}
+
+// hold adds the previous table's rows that the answer lacks, or has only as NaN or infinity, and that are not too old: a vanished
+// series keeps its last value, with its old time, for as long as the rule says.
+func (b *Builder) hold(rows []Row, ids []int32) ([]Row, []int32) {
+	at := make(map[string]int, len(rows))
+	for i := range rows {
+		at[rows[i].identity()] = i
+	}
+	since := b.evaluated.Add(-b.rule.MaxAge - b.rule.HoldFor)
+	for id, s := range b.previous.spans {
+		for _, r := range b.previous.rows[s.from:s.to] {
+			if !r.Finite() || r.Time.Before(since) {
+				continue
+			}
+			r.Held = true
+			if i, ok := at[r.identity()]; !ok {
+				rows, ids = append(rows, r), append(ids, int32(id))
+			} else if !rows[i].Finite() {
+				rows[i] = r
+			}
+		}
+	}
+	return rows, ids
+}
+
+// identity is the row's object and labels as one string.
+func (r *Row) identity() string {
+	if len(r.Labels) == 0 {
+		return r.Object.Namespace + "\x00" + r.Object.Name
+	}
+	var out strings.Builder
+	out.WriteString(r.Object.Namespace + "\x00" + r.Object.Name)
+	for _, l := range r.Labels {
+		out.WriteString("\x00" + l.Name + "\x00" + l.Value)
+	}
+	return out.String()
 }
 
 func (b *Builder) guardError() error {

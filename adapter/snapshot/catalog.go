@@ -3,7 +3,8 @@
 package snapshot
 
 import (
-	"sort"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -42,11 +43,11 @@ func (s *Store) Catalog() *Catalog {
 func (s *Store) Swap(c *Catalog) { s.catalog.Store(c) }
 
 // NewCatalog indexes the rules. Entries of unchanged rules are taken over from old with their tables, so that a change
-// of one rule costs the others nothing. Of two rules for one metric in one place the first by key wins; Conflicts names the
-// losers, which are not served.
+// of one rule costs the others nothing. Of two rules for one metric in one place the older wins (then the first by key);
+// conflicts maps the losers, which are not served, to the winners.
 func NewCatalog(rules []*rule.Rule, old *Catalog) (c *Catalog, conflicts map[rule.Key]rule.Key) {
 	rules = append([]*rule.Rule(nil), rules...)
-	sort.Slice(rules, func(i, j int) bool { return rules[i].Key.String() < rules[j].Key.String() })
+	slices.SortFunc(rules, olderFirst)
 	c = &Catalog{custom: map[customKey]*Entry{}, external: map[externalKey]*Entry{}, byKey: map[rule.Key]*Entry{}}
 	conflicts = map[rule.Key]rule.Key{}
 	for _, r := range rules {
@@ -57,6 +58,13 @@ func NewCatalog(rules []*rule.Rule, old *Catalog) (c *Catalog, conflicts map[rul
 		c.add(entryFor(r, old))
 	}
 	return c, conflicts
+}
+
+func olderFirst(a, b *rule.Rule) int {
+	if c := a.Created.Compare(b.Created); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Key.String(), b.Key.String())
 }
 
 func entryFor(r *rule.Rule, old *Catalog) *Entry {
@@ -110,5 +118,5 @@ func (c *Catalog) External(namespace, metric string) *Entry {
 // Entry finds a rule's entry; nil if the rule is not in force.
 func (c *Catalog) Entry(k rule.Key) *Entry { return c.byKey[k] }
 
-// Entries is every entry, sorted by key. Not to be changed.
+// Entries is every entry, the oldest rule first. Not to be changed.
 func (c *Catalog) Entries() []*Entry { return c.entries }

@@ -52,9 +52,6 @@ func (e *Entry) Failures() []Outcome {
 
 // Publish puts the answer of a good evaluation in place. One evaluation of an entry runs at a time.
 func (e *Entry) Publish(t *Table, o Outcome) {
-	if e.Rule.HoldFor > 0 {
-		t = t.hold(e.Table(), t.Evaluated.Add(-e.Rule.MaxAge-e.Rule.HoldFor))
-	}
 	o.Err = nil
 	e.table.Store(t)
 	e.success.Store(&o)
@@ -86,6 +83,12 @@ func (e *Entry) LastRead() time.Time {
 		return time.Time{}
 	}
 	return time.Unix(0, n)
+}
+
+// Cold reports that no evaluation has been tried for so long that nobody can have demanded the entry.
+func (e *Entry) Cold(now time.Time) bool {
+	o := e.Outcome()
+	return o == nil || now.Sub(o.Time.Add(o.Duration)) > 2*e.Rule.Interval+time.Second
 }
 
 // Usable reports whether a row may be handed out: finite, and not older than the rule allows.

@@ -56,11 +56,25 @@ type span struct{ from, to int32 }
 type Table struct {
 	Evaluated time.Time // the evaluation time
 	Source    string    // who answered
+	Series    int       // how many series the rule's query had
 	Dropped   Dropped
 
-	rows       []Row // sorted by namespace, name, labels
-	objects    map[Object]span
-	namespaces map[string]span
+	rows  []Row  // sorted by namespace, name, labels
+	spans []span // the rows of each object, in the same order
+
+	// A steady fleet's tables share these maps: only values and times change from one to the next.
+	ordinals   map[Object]int32 // object -> index into spans
+	namespaces map[string]span  // namespace -> its rows
+
+	arrivals [][]arrival // how the answer came: of the values, then of each of rule.Times
+
+	oldest, newest time.Time
+}
+
+// arrival is one series of an answer that named an object.
+type arrival struct {
+	object  Object
+	ordinal int32 // of the object; -1 if it has no row
 }
 
 // Dropped counts the series of an answer that did not become rows, and names one of each kind.
@@ -79,12 +93,15 @@ type Dropped struct {
 func (t *Table) Rows() []Row { return t.rows }
 
 // Objects is the number of different objects.
-func (t *Table) Objects() int { return len(t.objects) }
+func (t *Table) Objects() int { return len(t.spans) }
 
 // Find returns the rows of one object: several if the rule's series carry further labels, none if it is unknown.
 func (t *Table) Find(o Object) []Row {
-	s := t.objects[o]
-	return t.rows[s.from:s.to]
+	i, ok := t.ordinals[o]
+	if !ok {
+		return nil
+	}
+	return t.rows[t.spans[i].from:t.spans[i].to]
 }
 
 // InNamespace returns the rows of all objects of a namespace.
@@ -93,13 +110,8 @@ func (t *Table) InNamespace(namespace string) []Row {
 	return t.rows[s.from:s.to]
 }
 
-// Newest is the time of the newest usable sample, zero without one.
-func (t *Table) Newest() time.Time {
-	var newest time.Time
-	for i := range t.rows {
-		if t.rows[i].Finite() && t.rows[i].Time.After(newest) {
-			newest = t.rows[i].Time
-		}
-	}
-	return newest
-}
+// Oldest and Newest are the times of the oldest and the newest finite value; zero if there is none.
+func (t *Table) Oldest() time.Time { return t.oldest }
+
+// Newest is described at Oldest.
+func (t *Table) Newest() time.Time { return t.newest }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package evaluate turns rules into values: one query for each demanded rule and interval, whoever and however many read
+// it. A rule is demanded while an HPA names its metric or somebody has read it lately; every other rule is evaluated once,
+// when it appears or changes, so that its status is never blank, and then rests.
+package evaluate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/klog/v2"
+
+	"github.com/plimsoll/plimsoll/adapter/snapshot"
+	"github.com/plimsoll/plimsoll/adapter/source"
+)
+
+// The bounds of one evaluation's time: it has ended before the next one is due, but a short interval leaves a source
+// time to answer, and a long one does not keep a connection open for minutes.
+const (
+	shortestTimeout = 2 * time.Second
+	longestTimeout  = 10 * time.Second
+)
+
+// Ask puts a question to the first source that answers it; see source.Failover.
+type Ask func(ctx context.Context, question func(context.Context, source.Source) error) error
+
+// once evaluates a rule and publishes its table, or records why there is none.
+func (l *Loop) once(ctx context.Context, e *snapshot.Entry) error {
+	started := l.now()
+	ctx, cancel := context.WithTimeout(ctx, timeout(e.Rule.Interval))
+	defer cancel()
+	table, from, err := l.query(ctx, e, started)
+	outcome := snapshot.Outcome{Time: started, Duration: l.now().Sub(started), Source: from, Err: err}
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return err // the adapter is ending: that says nothing about the rule
+	}
+	if err != nil {
+		e.Fail(outcome)
+		klog.FromContext(ctx).V(2).Info("Evaluation failed", "rule", e.Rule.Key, "source", from, "err", err)
+	} else {
+		e.Publish(table, outcome)
+	}
+	l.metrics.observe(e.Rule.Key, outcome)
+	return err
+}
+
+func timeout(interval time.Duration) time.Duration {
+	return min(max(interval, shortestTimeout), longestTimeout)
+}
+
+func (l *Loop) query(ctx context.Context, e *snapshot.Entry, now time.Time) (*snapshot.Table, string, error) {
+	q := source.Query{Expr: e.Rule.Expr, Time: now, Lookback: e.Rule.MaxAge, MaxSeries: answerLimit(e)}
+	var builder *snapshot.Builder
+	var from string
+	err := l.ask(ctx, func(ctx context.Context, s source.Source) error {
+		builder, from = snapshot.NewBuilder(e.Rule, now, e.Table()), s.Name()
+		return s.Instant(ctx, q, builder.Add)
+	})
+	if err != nil {
+		return nil, from, fmt.Errorf("evaluating %s: %w", e.Rule.Key, err)
+	}
+	table, err := builder.Table(from)
+	if err != nil {
+		return nil, from, fmt.Errorf("evaluating %s: %w", e.Rule.Key, err)
+	}
+	return table, from, nil
+}
+
+// answerLimit bounds the combined answer: the builder counts the rule's own series, this keeps the sample times, which have at
+// most as many series each, from being endless.
+func answerLimit(e *snapshot.Entry) int {
+	if e.Rule.MaxSeries == 0 {
+		return 0
+	}
+	return (e.Rule.MaxSeries + 1) * (len(e.Rule.Times) + 1)
+}

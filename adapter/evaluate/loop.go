@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package evaluate
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/plimsoll/plimsoll/adapter/rule"
+	"github.com/plimsoll/plimsoll/adapter/snapshot"
+)
+
+const (
+	// turn is how long the loop sleeps at most: a new rule or reader waits no longer than this.
+	turn = 250 * time.Millisecond
+	// readMemory is for how long a read keeps a rule demanded that no HPA names.
+	readMemory = 5 * time.Minute
+	// stuck is how long the loop may take for one turn before liveness says so.
+	stuck = 30 * time.Second
+)
+
+// Options say what a Loop works on. All fields but Identity, Concurrency and Now are required.
+type Options struct {
+	Store   *snapshot.Store
+	Ask     Ask
+	Readers func(*snapshot.Catalog) map[rule.Key]int // how many HPAs name each rule's metric
+	Metrics *Metrics
+	// Identity tells replicas apart, so that they do not all query at the same moment.
+	Identity string
+	// Concurrency is how many queries may be under way at once; default 8.
+	Concurrency int
+	Now         func() time.Time // default time.Now
+}
+
+// Loop evaluates what is demanded, when it is due.
+type Loop struct {
+	store    *snapshot.Store
+	ask      Ask
+	readers  func(*snapshot.Catalog) map[rule.Key]int
+	metrics  *Metrics
+	identity string
+	now      func() time.Time
+
+	slots    chan struct{}
+	flights  singleflight.Group
+	lastTurn atomic.Int64 // unix nanoseconds; 0 before the first
+	first    atomic.Bool  // every rule that was demanded at the start has been evaluated once
+	started  atomic.Int64
+
+	mu   sync.Mutex
+	jobs map[*snapshot.Entry]*job
+}
+
+// job is the loop's memory of one entry.
+type job struct {
+	running bool
+	next    time.Time
+}
+
+// New prepares a loop; Run turns it.
+func New(o Options) *Loop {
+	if o.Concurrency <= 0 {
+		o.Concurrency = 8
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Loop{
+		store: o.Store, ask: o.Ask, readers: o.Readers, metrics: o.Metrics, identity: o.Identity, now: o.Now,
+		slots: make(chan struct{}, o.Concurrency), jobs: map[*snapshot.Entry]*job{},
+	}
+}
+
+// Run evaluates until ctx ends, and returns when the last evaluation has ended.
+func (l *Loop) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	l.started.Store(l.now().UnixNano())
+	wait.UntilWithContext(ctx, func(ctx context.Context) {
+		l.turn(ctx, &running)
+		l.lastTurn.Store(l.now().UnixNano())
+	}, turn)
+	running.Wait()
+}
+
+// turn starts every evaluation that is due and for which there is a free slot; the others wait for the next turn.
+func (l *Loop) turn(ctx context.Context, running *sync.WaitGroup) {
+	catalog, now := l.store.Catalog(), l.now()
+	readers := l.readers(catalog)
+	waiting := false
+	for _, e := range catalog.Entries() {
+		demanded := Demanded(e, readers[e.Rule.Key], now)
+		if demanded && e.Outcome() == nil {
+			waiting = true
+		}
+		if !l.due(e, demanded, now) {
+			continue
+		}
+		select {
+		case l.slots <- struct{}{}:
+		default:
+			continue
+		}
+		l.start(e, now)
+		running.Go(func() {
+			defer func() { <-l.slots }()
+			defer l.end(e)
+			_ = l.shared(ctx, e) // recorded in the entry
+		})
+	}
+	if !waiting {
+		l.first.Store(true)
+	}
+	l.forget(catalog)
+}
+
+// Demanded reports whether somebody reads the entry's metric: an HPA that names it, or a read of late.
+func Demanded(e *snapshot.Entry, hpas int, now time.Time) bool {
+	return hpas > 0 || now.Sub(e.LastRead()) < readMemory
+}
+
+// due reports whether e is to be evaluated now. A rule without readers is due once.
+func (l *Loop) due(e *snapshot.Entry, demanded bool, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	j := l.jobs[e]
+	if j == nil {
+		return true
+	}
+	if j.running || !demanded {
+		return false
+	}
+	return !now.Before(j.next) || e.Cold(now)
+}
+
+func (l *Loop) start(e *snapshot.Entry, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.jobs[e] = &job{running: true, next: l.next(e.Rule, now)}
+}
+
+func (l *Loop) end(e *snapshot.Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if j := l.jobs[e]; j != nil {
+		j.running = false
+	}
+}
+
+// forget drops the memory of entries that are no longer in force.
+func (l *Loop) forget(c *snapshot.Catalog) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for e := range l.jobs {
+		if c.Entry(e.Rule.Key) != e {
+			delete(l.jobs, e)
+		}
+	}
+}
+
+// next is the rule's first point of time after now on a grid of its interval. Where the grid lies depends on the rule and
+// the replica alone: rules and replicas spread over the interval, and a restart does not move them.
+func (l *Loop) next(r *rule.Rule, now time.Time) time.Time {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(r.Key.String() + "\x00" + l.identity))
+	phase := time.Duration(h.Sum64() % uint64(r.Interval))
+	return now.Add(-phase).Truncate(r.Interval).Add(phase + r.Interval)
+}
+
+// shared evaluates e, or waits for the evaluation of e that is under way.
+func (l *Loop) shared(ctx context.Context, e *snapshot.Entry) error {
+	_, err, _ := l.flights.Do(flight(e), func() (any, error) { return nil, l.once(ctx, e) })
+	return err
+}
+
+// flight tells entries apart also when a rule changes while its old form is being evaluated.
+func flight(e *snapshot.Entry) string { return fmt.Sprintf("%p", e) }
+
+// Now evaluates an entry that nobody demanded until this read, and waits for the answer as long as ctx allows. Any number
+// of reads share one evaluation, which goes on when the reads have given up.
+func (l *Loop) Now(ctx context.Context, e *snapshot.Entry) error {
+	done := l.flights.DoChan(flight(e), func() (any, error) {
+		return nil, l.once(context.WithoutCancel(ctx), e)
+	})
+	select {
+	case r := <-done:
+		return r.Err
+	case <-ctx.Done():
+		return fmt.Errorf("%s: metric %s is being evaluated for the first reader; ask again in a moment", e.Rule.Key, e.Rule.Metric)
+	}
+}
+
+// Alive says whether the loop still turns.
+func (l *Loop) Alive() error {
+	last := l.lastTurn.Load()
+	if last == 0 {
+		last = l.started.Load()
+	}
+	if last == 0 {
+		return nil
+	}
+	if ago := l.now().Sub(time.Unix(0, last)); ago > stuck {
+		return fmt.Errorf("the evaluation loop has not turned for %s", ago.Round(time.Second))
+	}
+	return nil
+}
+
+// Ready says whether there is data to serve: every rule that somebody demands has been evaluated once. It does not wait for
+// good answers: an adapter whose source is down must still be reachable, to say so.
+func (l *Loop) Ready() error {
+	if l.first.Load() {
+		return nil
+	}
+	return fmt.Errorf("the first evaluation of the demanded rules has not ended")
+}
