@@ -68,7 +68,7 @@ const seeService = "look with: kubectl describe apiservice v1alpha1.query.plimso
 func sentence(err error, q Question) error {
 	switch {
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("you may not explain metrics in namespace %s: ask for a Role there that allows get on metrics/explain of "+
+		return fmt.Errorf("you may not explain metrics in namespace %s: ask for the role view or plimsoll-view there, which allows metrics/explain of "+
 			"the API group query.plimsoll.dev, and try: kubectl auth can-i get metrics.query.plimsoll.dev/%s --subresource=explain -n %s (%w)",
 			q.Namespace, q.Metric, q.Namespace, err)
 	case apierrors.IsUnauthorized(err):

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/human"
+)
+
+const (
+	// enough is the share of the needed replicas that counts as following: an HPA does nothing within its tolerance
+	// of 10 %.
+	enough = 0.9
+	// AllowedBehind is how long after the users the replicas may come.
+	AllowedBehind = 30 * time.Second
+	// leastRise is by what factor the need must grow for a day to prove anything.
+	leastRise = 2
+	// leftOver is the share of the day's swing that may still be there at its end.
+	leftOver = 0.15
+)
+
+// Verdict is what a day showed.
+type Verdict struct {
+	Reasons []string // why the HPA did not follow; empty: it did
+
+	MostUsers   int
+	MostReady   int
+	MostWaiting int
+	Behind      time.Duration // the longest time by which the replicas were late
+	Rise, Fall  *time.Duration
+	AgeMedian   time.Duration
+	AgeMost     time.Duration
+	NoValue     int // samples for which the metrics API had no value
+}
+
+// Followed says whether the HPA followed the users up and down.
+func (v Verdict) Followed() bool { return len(v.Reasons) == 0 }
+
+// Judge judges samples in the order of their times.
+func Judge(samples []Sample, t Target) Verdict {
+	v := Verdict{}
+	v.measure(samples, t)
+	if len(samples) < 10 {
+		v.Reasons = append(v.Reasons, fmt.Sprintf("there are only %d observations, too few to judge", len(samples)))
+		return v
+	}
+	first, last := samples[0], samples[len(samples)-1]
+	peak := t.Need(v.MostUsers)
+	if peak < leastRise*t.Need(first.Users) {
+		v.because("the users never rose enough to need more replicas: at most %s", human.Count(v.MostUsers))
+	}
+	if float64(v.MostReady) < enough*peak {
+		v.because("at the peak %d pods were ready, but %s users need %s", v.MostReady, human.Count(v.MostUsers), human.Number(peak))
+	}
+	end := t.Need(last.Users)
+	if most := end + 1 + leftOver*(peak-end); float64(last.Ready) > most {
+		v.because("at the end %d pods were still there, but %s users need %s", last.Ready, human.Count(last.Users), human.Number(end))
+	}
+	if v.Behind > AllowedBehind {
+		v.because("the replicas were %s behind the users, more than %s", human.Age(v.Behind), human.Age(AllowedBehind))
+	}
+	return v
+}
+
+func (v *Verdict) because(format string, args ...any) {
+	v.Reasons = append(v.Reasons, fmt.Sprintf(format, args...))
+}
+
+func (v *Verdict) measure(samples []Sample, t Target) {
+	var ages []time.Duration
+	for i, s := range samples {
+		v.MostUsers = max(v.MostUsers, s.Users)
+		v.MostReady = max(v.MostReady, s.Ready)
+		v.MostWaiting = max(v.MostWaiting, s.Waiting)
+		v.Behind = max(v.Behind, behind(samples[:i+1], t))
+		if s.HasValue {
+			ages = append(ages, s.Age)
+		} else {
+			v.NoValue++
+		}
+	}
+	if len(ages) > 0 {
+		slices.Sort(ages)
+		v.AgeMedian, v.AgeMost = ages[len(ages)/2], ages[len(ages)-1]
+	}
+	if len(samples) > 0 {
+		v.Rise, v.Fall = delays(samples)
+	}
+}
+
+// behind is how late the replicas are at the last sample: the time since their number was last enough for the users
+// who were there then.
+func behind(samples []Sample, t Target) time.Duration {
+	last := samples[len(samples)-1]
+	for _, s := range slices.Backward(samples) {
+		if enough*t.Need(s.Users) <= float64(last.Ready) {
+			return last.At - s.At
+		}
+	}
+	return last.At - samples[0].At
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"flag"
+	"math"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+var target = Target{PerPod: 100, Min: 2, Max: 40}
+
+// usersAt is a day of three minutes: 150 users, up to 3,000 in the middle, and 150 again.
+func usersAt(second int) int {
+	x := float64(second) / 180
+	return 150 + int(2850*math.Max(0, 1-math.Pow(math.Abs(x-0.5)/0.4, 2)))
+}
+
+// day simulates replicas that follow the users of lag seconds ago; share is which part of the need they meet.
+func day(lag int, share float64) []Sample {
+	var samples []Sample
+	for second := range 180 {
+		need := target.Need(usersAt(max(0, second-lag)))
+		replicas := int(math.Ceil(need * share))
+		samples = append(samples, Sample{
+			At: time.Duration(second) * time.Second, Users: usersAt(second), Wanted: replicas, Ready: replicas,
+			HasValue: second != 5, Age: time.Duration(second%3) * time.Second,
+		})
+	}
+	return samples
+}
+
+func TestJudge(t *testing.T) {
+	for name, tc := range map[string]struct {
+		samples []Sample
+		reasons []string
+	}{
+		"follows":                  {day(6, 1), nil},
+		"within tolerance":         {day(6, 0.93), nil},
+		"too few":                  {day(6, 1)[:9], []string{"only 9 observations"}},
+		"too few pods at the peak": {day(6, 0.7), []string{"at the peak 21 pods were ready", "behind the users"}},
+		"too late":                 {day(45, 1), []string{"at the end 20 pods", "behind the users, more than 30s"}},
+		"stays up":                 {stuckAtTop(day(6, 1)), []string{"at the end 30 pods were still there, but 150 users need 2"}},
+		"never moves":              {stuckAt(day(6, 1), 2), []string{"at the peak 2 pods", "behind"}},
+		"nobody came":              {day(6, 1)[:15], []string{"never rose"}},
+		"capped by max":            {stuckAt(quiet(5000), 40), []string{"never rose"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := Judge(tc.samples, target)
+			require.Len(t, v.Reasons, len(tc.reasons), "%v", v.Reasons)
+			for i, reason := range tc.reasons {
+				require.Contains(t, v.Reasons[i], reason)
+			}
+			require.Equal(t, len(tc.reasons) == 0, v.Followed())
+		})
+	}
+}
+
+func stuckAt(samples []Sample, replicas int) []Sample {
+	for i := range samples {
+		samples[i].Ready = replicas
+	}
+	return samples
+}
+
+func stuckAtTop(samples []Sample) []Sample {
+	for i := 1; i < len(samples); i++ {
+		samples[i].Ready = max(samples[i].Ready, samples[i-1].Ready)
+	}
+	return samples
+}
+
+func quiet(users int) []Sample {
+	samples := day(0, 1)
+	for i := range samples {
+		samples[i].Users = users
+	}
+	return samples
+}
+
+func TestDelaysAreMeasured(t *testing.T) {
+	for _, lag := range []int{0, 6, 20} {
+		v := Judge(day(lag, 1), target)
+		require.InDelta(t, float64(lag), v.Rise.Seconds(), 1.5)
+		require.InDelta(t, float64(lag), v.Fall.Seconds(), 1.5)
+		require.LessOrEqual(t, v.Behind, time.Duration(lag+1)*time.Second)
+	}
+	v := Judge(stuckAt(day(6, 1), 2), target)
+	require.Nil(t, v.Rise)
+	require.Nil(t, v.Fall)
+}
+
+func TestMeasures(t *testing.T) {
+	v := Judge(day(6, 1), target)
+	require.Equal(t, 3000, v.MostUsers)
+	require.Equal(t, 30, v.MostReady)
+	require.Equal(t, 1, v.NoValue)
+	require.Equal(t, time.Second, v.AgeMedian)
+	require.Equal(t, 2*time.Second, v.AgeMost)
+}
+
+func TestSummary(t *testing.T) {
+	for file, text := range map[string]string{
+		"testdata/followed.txt": Summary(day(6, 1), target, true),
+		"testdata/late.txt":     Summary(day(45, 0.7), target, true),
+		"testdata/few.txt":      Summary(day(6, 1)[:4], target, false),
+	} {
+		if *update {
+			require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+		}
+		want, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Equal(t, string(want), text, "if this is right: go test ./cmd/plimsoll/demo/report -update")
+	}
+	require.Equal(t, "Nothing was observed.\n", Summary(nil, target, true))
+}
+
+func TestNeed(t *testing.T) {
+	require.InDelta(t, 2, target.Need(0), 0)
+	require.InDelta(t, 31.5, target.Need(3150), 1e-9)
+	require.InDelta(t, 40, target.Need(9000), 0)
+	require.InDelta(t, 0, Sample{Users: 5}.PerPod(), 0)
+	require.Equal(t, "12:05", Clock(725*time.Second))
+}

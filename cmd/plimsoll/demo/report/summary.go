@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/human"
+)
+
+// rows is how many lines of a day the summary shows.
+const rows = 13
+
+// Summary writes a table of the day and what it showed. With judged, its last line is the verdict.
+func Summary(samples []Sample, t Target, judged bool) string {
+	if len(samples) == 0 {
+		return "Nothing was observed.\n"
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 9, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "TIME\tUSERS\tPER POD\tWANTED\tREADY\tWAITING\tAGE\t")
+	for _, s := range pick(samples, rows) {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t\n",
+			Clock(s.At), human.Count(s.Users), human.Number(math.Round(10*s.PerPod())/10), s.Wanted, s.Ready, human.Count(s.Waiting), ageOf(s))
+	}
+	_ = w.Flush() // writes to memory
+	v := Judge(samples, t)
+	fmt.Fprintf(&b, "\nMost      %s users on %d pods; %s users per pod are wanted, which is %s pods\n",
+		human.Count(v.MostUsers), v.MostReady, human.Number(t.PerPod), human.Number(t.Need(v.MostUsers)))
+	fmt.Fprintf(&b, "Delay     the replicas rose %s the users and fell %s them; at most %s late (%s are allowed)\n",
+		after(v.Rise), after(v.Fall), human.Age(v.Behind), human.Age(AllowedBehind))
+	fmt.Fprintf(&b, "Values    %s old in the median, %s at most; none in %s of %s\n",
+		wholeSeconds(v.AgeMedian), wholeSeconds(v.AgeMost), human.Count(v.NoValue), human.Things(len(samples), "observation"))
+	fmt.Fprintf(&b, "Orders    at most %s waited\n", human.Count(v.MostWaiting))
+	if judged {
+		fmt.Fprintln(&b, "\n"+sentence(v))
+	}
+	return b.String()
+}
+
+func sentence(v Verdict) string {
+	if v.Followed() {
+		return "The HPA followed the users up and down."
+	}
+	return "The HPA did not follow the users: " + strings.Join(v.Reasons, "; ") + "."
+}
+
+func after(d *time.Duration) string {
+	switch {
+	case d == nil:
+		return "not measurably after"
+	case *d < 0:
+		return human.Age(-*d) + " before"
+	default:
+		return human.Age(*d) + " after"
+	}
+}
+
+func ageOf(s Sample) string {
+	if !s.HasValue {
+		return "none"
+	}
+	return wholeSeconds(s.Age)
+}
+
+// wholeSeconds writes an age that is known to a second only.
+func wholeSeconds(d time.Duration) string {
+	if d < time.Second {
+		return "<1s"
+	}
+	return human.Age(d.Truncate(time.Second))
+}
+
+// pick returns up to n samples at even distances, with the first and the last.
+func pick(samples []Sample, n int) []Sample {
+	if len(samples) <= n {
+		return samples
+	}
+	picked := make([]Sample, 0, n)
+	for i := range n {
+		picked = append(picked, samples[i*(len(samples)-1)/(n-1)])
+	}
+	return picked
+}
+
+// Clock writes a time of the demo's day as minutes and seconds.
+func Clock(d time.Duration) string {
+	d = d.Round(time.Second)
+	return fmt.Sprintf("%d:%02d", int(d.Minutes()), int(d.Seconds())%60)
+}
