@@ -31,10 +31,9 @@ func Summary(samples []Sample, t Target, judged bool) string {
 	v := Judge(samples, t)
 	fmt.Fprintf(&b, "\nMost      %s users on %d pods; %s users per pod are wanted, which is %s pods\n",
 		human.Count(v.MostUsers), v.MostReady, human.Number(t.PerPod), human.Number(t.Need(v.MostUsers)))
-	fmt.Fprintf(&b, "Delay     the replicas rose %s the users and fell %s them; at most %s late (%s are allowed)\n",
-		after(v.Rise), after(v.Fall), human.Age(v.Behind), human.Age(AllowedBehind))
+	fmt.Fprintln(&b, "Delay     "+delay(v))
 	fmt.Fprintf(&b, "Values    %s old in the median, %s at most; none in %s of %s\n",
-		wholeSeconds(v.AgeMedian), wholeSeconds(v.AgeMost), human.Count(v.NoValue), human.Things(len(samples), "observation"))
+		WholeSeconds(v.AgeMedian), WholeSeconds(v.AgeMost), human.Count(v.NoValue), human.Things(len(samples), "observation"))
 	fmt.Fprintf(&b, "Orders    at most %s waited\n", human.Count(v.MostWaiting))
 	if judged {
 		fmt.Fprintln(&b, "\n"+sentence(v))
@@ -49,26 +48,30 @@ func sentence(v Verdict) string {
 	return "The HPA did not follow the users: " + strings.Join(v.Reasons, "; ") + "."
 }
 
-func after(d *time.Duration) string {
-	switch {
-	case d == nil:
-		return "not measurably after"
-	case *d < 0:
-		return human.Age(-*d) + " before"
-	default:
-		return human.Age(*d) + " after"
+func delay(v Verdict) string {
+	late := fmt.Sprintf("at most %s late (%s are allowed)", human.Age(v.Behind), human.Age(AllowedBehind))
+	if v.Rise == nil || v.Fall == nil {
+		return "the users or the replicas did not both rise and fall; " + late
 	}
+	return fmt.Sprintf("the replicas rose %s the users and fell %s them; %s", after(*v.Rise), after(*v.Fall), late)
+}
+
+func after(d time.Duration) string {
+	if d < 0 {
+		return human.Age(-d) + " before"
+	}
+	return human.Age(d) + " after"
 }
 
 func ageOf(s Sample) string {
 	if !s.HasValue {
 		return "none"
 	}
-	return wholeSeconds(s.Age)
+	return WholeSeconds(s.Age)
 }
 
-// wholeSeconds writes an age that is known to a second only.
-func wholeSeconds(d time.Duration) string {
+// WholeSeconds writes an age that is known to a second only.
+func WholeSeconds(d time.Duration) string {
 	if d < time.Second {
 		return "<1s"
 	}
