@@ -197,4 +197,3 @@ func FuzzReadState(f *testing.F) {
 		}
 	})
 }
-
