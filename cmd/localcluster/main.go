@@ -37,13 +37,17 @@ func newManager() (*cluster.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	recipe, err := components.NewRecipe(goMod, goSum)
+	if err != nil {
+		return nil, err
+	}
 	executable, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find our own program: %w", err)
 	}
 	return &cluster.Manager{
 		Cache:      cache,
-		Recipe:     components.Recipe{GoMod: goMod, GoSum: goSum},
+		Recipe:     recipe,
 		Executable: executable,
 		Progress:   os.Stderr,
 	}, nil

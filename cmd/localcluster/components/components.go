@@ -5,12 +5,15 @@ package components
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/mod/modfile"
 )
 
 // The programs of a local cluster, by the names that the command line and the state file use.
@@ -73,6 +76,31 @@ func kubernetes(name string) Component {
 type Recipe struct {
 	GoMod []byte
 	GoSum []byte
+}
+
+// NewRecipe makes a recipe of a module file and its checksums. Modules that are replaced by folders of the
+// checkout are left out: our own code needs them (in tests), the components do not, and the recipe has to
+// work anywhere.
+func NewRecipe(goMod, goSum []byte) (Recipe, error) {
+	file, err := modfile.Parse("go.mod", goMod, nil)
+	if err != nil {
+		return Recipe{}, fmt.Errorf("read the recipe of the components: %w", err)
+	}
+	for _, replace := range slices.Clone(file.Replace) {
+		if replace.New.Version != "" {
+			continue
+		}
+		err := errors.Join(file.DropRequire(replace.Old.Path), file.DropReplace(replace.Old.Path, replace.Old.Version))
+		if err != nil {
+			return Recipe{}, fmt.Errorf("read the recipe of the components: %w", err)
+		}
+	}
+	file.Cleanup()
+	content, err := file.Format()
+	if err != nil {
+		return Recipe{}, fmt.Errorf("write the recipe of the components: %w", err)
+	}
+	return Recipe{GoMod: content, GoSum: goSum}, nil
 }
 
 // Key names a build by everything that decides its outcome: the module file and its checksums, the way

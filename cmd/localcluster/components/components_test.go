@@ -41,6 +41,21 @@ func TestKeyFollowsWhatIsBuilt(t *testing.T) {
 	require.Regexp(t, "^[0-9a-f]{16}$", key)
 }
 
+// Folders of the checkout are not there where a recipe is followed.
+func TestRecipeLeavesFoldersOut(t *testing.T) {
+	plain, err := NewRecipe([]byte(goModText), nil)
+	require.NoError(t, err)
+	withFolder, err := NewRecipe([]byte(goModText+"require example.test/own v0.0.0\nreplace example.test/own => ./own\n"), nil)
+	require.NoError(t, err)
+	require.NotContains(t, string(withFolder.GoMod), "example.test/own")
+	require.Equal(t, plain.Key(), withFolder.Key())
+	other, err := NewRecipe([]byte(goModText+"replace example.test/a => example.test/b v1.0.0\n"), nil)
+	require.NoError(t, err)
+	require.NotEqual(t, plain.Key(), other.Key())
+	_, err = NewRecipe([]byte("require ("), nil)
+	require.Error(t, err)
+}
+
 func TestFindWantsEveryProgram(t *testing.T) {
 	cache, recipe := Cache(t.TempDir()), Recipe{GoMod: []byte(goModText)}
 	build, found := Find(cache, recipe)
