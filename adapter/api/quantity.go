@@ -10,18 +10,20 @@ import (
 )
 
 // largest is the largest value that a reader of a quantity gets right. The HPA reads thousandths as an int64, and
-// Quantity.MilliValue of anything larger is 0 or random: serving such a value would scale the workload down.
-const largest = math.MaxInt64 / 1000
+// Quantity.MilliValue of anything above 9.2e15 is 0 or random: serving such a value would scale the workload down.
+const largest = 9e15
 
 // readable reports whether a reader of the value's quantity gets it right. NaN is not readable.
 func readable(v float64) bool { return v <= largest && v >= -largest }
 
-// scaled expresses a finite value of at most largest in thousandths; below 1 in millionths and below 0.001 in billionths, so
+// scaled expresses a readable value in thousandths; from 1e15 in units, below 1 in millionths and below 0.001 in billionths, so
 // that small values keep their digits. A value other than 0 never becomes 0.
 func scaled(v float64) (int64, resource.Scale) {
 	abs := math.Abs(v)
 	scale, factor := resource.Milli, 1e3
 	switch {
+	case abs >= 1e15: // more than 18 digits are read back wrongly, and a float64 has none to lose here
+		scale, factor = 0, 1
 	case abs >= 1 || abs == 0:
 	case abs >= 1e-3:
 		scale, factor = resource.Micro, 1e6
