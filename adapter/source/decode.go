@@ -18,6 +18,7 @@ const maxMessages = 8
 type decoder struct {
 	scanner
 	strings *interner
+	last    *word   // the label name or value that was interned last
 	labels  []Label // of the current series; beyond its length, of the series before
 	value   float64
 	each    func(Sample) error

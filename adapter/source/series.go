@@ -124,11 +124,11 @@ func (d *decoder) intern(into *string, b []byte) error {
 	if *into == string(b) {
 		return nil
 	}
-	s, ok := d.strings.str(b)
-	if !ok {
+	w := d.strings.after(d.last, b)
+	if w == nil {
 		return d.malformed("a label that is not UTF-8")
 	}
-	*into = s
+	*into, d.last = w.text, w
 	return nil
 }
 
