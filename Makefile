@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# What is built lands in bin. The programs of the local cluster (Kubernetes, etcd, kwok, Prometheus) are built from source
+# once per machine, into the user's cache folder; from nothing that takes about 5 minutes on two cores.
+
+GO       ?= go
+DURATION ?= 0
+# Cluster tests start whole clusters: more than two packages at a time only slow each other down.
+PARALLEL ?= 2
+LINTER   ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# The root module's programs: every folder of cmd with a main package of its own.
+PROGRAMS := $(patsubst cmd/%,bin/%,$(patsubst %/main.go,%,$(wildcard cmd/adapter/main.go cmd/scaler/main.go cmd/plimsoll/main.go)))
+
+.PHONY: help
+help: ## show this help
+	@echo "usage: make TARGET [VARIABLE=value]"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: $(PROGRAMS) bin/localcluster ## build the programs into bin
+
+# Go itself knows what is up to date.
+.PHONY: $(PROGRAMS) bin/localcluster
+$(PROGRAMS):
+	$(GO) build -o $@ ./cmd/$(@F)
+bin/localcluster:
+	$(GO) build -C cmd/localcluster -o ../../bin/localcluster .
+
+.PHONY: components
+components: bin/localcluster ## build the local cluster's programs, once per machine
+	@bin/localcluster build >/dev/null
+
+.PHONY: demo
+demo: build components ## a shop whose users an HPA follows; until Ctrl-C, or DURATION=3m
+	bin/plimsoll demo --duration=$(DURATION)
+
+.PHONY: test
+test: build components ## all tests, also those on local clusters; a second run takes minutes
+	$(GO) test -p $(PARALLEL) -timeout 20m ./...
+	cd cmd/localcluster && $(GO) test -p 1 -timeout 15m ./...
+
+.PHONY: test-faults
+test-faults: build components ## outages, restarts and kills under load, on local clusters
+	$(GO) test -p 1 -count=1 -timeout 40m -tags faults -run '^TestFault' -v ./cmd/e2e/...
+
+.PHONY: race
+race: ## the tests that need no cluster, with the race detector (needs a C compiler)
+	$(GO) test -race -short -timeout 20m ./...
+
+.PHONY: bench
+bench: ## the micro-benchmarks; the large ones: go run ./bench reads --help
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./...
+
+.PHONY: generate
+generate: ## regenerate what is generated from the API types
+	$(GO) generate ./...
+
+.PHONY: lint
+lint: ## golangci-lint on both modules
+	$(GO) vet ./...
+	$(GO) run $(LINTER) run ./...
+	cd cmd/localcluster && $(GO) run $(LINTER) run ./...
+
+.PHONY: verify
+verify: generate lint ## what is generated is up to date, lint, formatting and import rules
+	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
+	@git diff --exit-code --stat -- policy manifests || { echo "run make generate and commit the result"; exit 1; }
+
+.PHONY: clean
+clean: ## remove bin and out; local clusters go on (localcluster list, localcluster down)
+	rm -rf bin out

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
+)
+
+// startWithin is how long an adapter may take to be ready, and the API server to reach it.
+const startWithin = time.Minute
+
+// adapter is one replica, a process of its own.
+type adapter struct {
+	*child
+	port int
+}
+
+// AdapterAddress returns the adapter's own host and port, where its probes and metrics are.
+func (s *Stack) AdapterAddress(name string) string {
+	if running := s.adapters[name]; running != nil {
+		return loopback(running.port)
+	}
+	return ""
+}
+
+// AdapterPID returns the number of the adapter's process; 0 if there is none.
+func (s *Stack) AdapterPID(name string) int {
+	if running := s.adapters[name]; running != nil {
+		return running.command.Process.Pid
+	}
+	return 0
+}
+
+// StartAdapter starts one more adapter, with further flags, and returns when it is ready. Its name is one that the caller
+// chooses; the adapter's folder and log under Dir/adapters have it.
+func (s *Stack) StartAdapter(ctx context.Context, name string, flags ...string) error {
+	if s.adapters[name] != nil {
+		return fmt.Errorf("start adapter %s: it runs already", name)
+	}
+	if s.options.Direct && len(s.adapters) > 0 {
+		return fmt.Errorf("start adapter %s: Direct is for one adapter", name)
+	}
+	port, err := s.adapterPort()
+	if err != nil {
+		return fmt.Errorf("start adapter %s: %w", name, err)
+	}
+	dir := filepath.Join(s.Dir, "adapters", name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("start adapter %s: %w", name, err)
+	}
+	child, err := startChild(s.program, dir+".log", append(s.adapterFlags(dir, port), flags...))
+	if err != nil {
+		s.spare = append(s.spare, port)
+		return fmt.Errorf("start adapter %s: %w", name, err)
+	}
+	started := &adapter{child: child, port: port}
+	s.adapters[name] = started
+	if err := started.untilReady(ctx); err != nil {
+		return errors.Join(fmt.Errorf("start adapter %s: %w", name, err), s.KillAdapter(name))
+	}
+	if s.balancer != nil {
+		s.balancer.add(port)
+	}
+	return nil
+}
+
+func (s *Stack) adapterPort() (int, error) {
+	if s.options.Direct {
+		return s.port, nil
+	}
+	return s.takePort()
+}
+
+// adapterFlags are the flags of the adapter whose folder is dir; the last of equal flags wins.
+func (s *Stack) adapterFlags(dir string, port int) []string {
+	kubeconfig := s.identity.kubeconfig
+	flags := []string{
+		"--kubeconfig=" + kubeconfig,
+		"--authentication-kubeconfig=" + kubeconfig,
+		"--authorization-kubeconfig=" + kubeconfig,
+		"--bind-address=127.0.0.1",
+		"--secure-port=" + strconv.Itoa(port),
+		"--cert-dir=" + filepath.Join(dir, "certs"),
+		"--identity=" + filepath.Base(dir),
+	}
+	switch {
+	case s.options.ScrapeConfig != "":
+		flags = append(flags, "--scrape-config="+s.options.ScrapeConfig, "--storage-dir="+filepath.Join(dir, "samples"))
+	case s.PrometheusURL != "":
+		flags = append(flags, "--prometheus-url="+s.PrometheusURL)
+	}
+	return append(flags, s.options.AdapterArguments...)
+}
+
+// untilReady returns when the adapter says that it is ready.
+func (a *adapter) untilReady(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	limit := time.AfterFunc(startWithin, func() { cancel(fmt.Errorf("it was not ready within %s", startWithin)) })
+	defer limit.Stop()
+	client := newProber()
+	defer client.CloseIdleConnections()
+	return eventually(ctx, a.readyOr(client, cancel))
+}
+
+// readyOr returns a check for readiness that gives up when the process ends.
+func (a *adapter) readyOr(client *http.Client, giveUp context.CancelCauseFunc) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := a.ended(); err != nil {
+			giveUp(err)
+			return err
+		}
+		return isReady(ctx, client, loopback(a.port))
+	}
+}
+
+// StopAdapter asks an adapter to end and waits until it has; its exit status counts.
+func (s *Stack) StopAdapter(name string) error { return s.endAdapter(name, syscall.SIGTERM) }
+
+// KillAdapter ends an adapter without giving it a chance to say good-bye.
+func (s *Stack) KillAdapter(name string) error { return s.endAdapter(name, syscall.SIGKILL) }
+
+func (s *Stack) endAdapter(name string, signal syscall.Signal) error {
+	running := s.adapters[name]
+	if running == nil {
+		return fmt.Errorf("end adapter %s: there is none of that name", name)
+	}
+	delete(s.adapters, name)
+	if s.balancer != nil && signal == syscall.SIGKILL {
+		// A killed pod stays in its Service until a probe fails; here the failing connection alone tells.
+		defer s.balancer.remove(running.port)
+	} else if s.balancer != nil {
+		s.balancer.remove(running.port)
+	}
+	if !s.options.Direct {
+		s.spare = append(s.spare, running.port)
+	}
+	if err := running.end(signal); err != nil {
+		return fmt.Errorf("end adapter %s: %w", name, err)
+	}
+	return nil
+}
+
+// SignalAdapter sends a signal, such as SIGSTOP, to an adapter that goes on belonging to the stack.
+func (s *Stack) SignalAdapter(name string, signal syscall.Signal) error {
+	running := s.adapters[name]
+	if running == nil {
+		return fmt.Errorf("signal adapter %s: there is none of that name", name)
+	}
+	return running.command.Process.Signal(signal)
+}
+
+// WaitAvailable returns when the API server reaches the adapters by every APIService that leads to them.
+func (s *Stack) WaitAvailable(ctx context.Context) error {
+	client, err := aggregator.NewForConfig(s.RESTConfig)
+	if err != nil {
+		return fmt.Errorf("connect to the cluster: %w", err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, startWithin, fmt.Errorf("the API server did not reach the adapters within %s", startWithin))
+	defer cancel()
+	return eventually(ctx, func(ctx context.Context) error {
+		services, err := client.ApiregistrationV1().APIServices().List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return fmt.Errorf("list APIServices: %w", err)
+		}
+		var problems []error
+		for _, service := range services.Items {
+			problems = append(problems, available(service))
+		}
+		return errors.Join(problems...)
+	})
+}
+
+// available returns nil if an APIService is not ours or is available.
+func available(service apiregistrationv1.APIService) error {
+	if service.Spec.Service == nil || service.Spec.Service.Namespace != Namespace || service.Spec.Service.Name != Adapter {
+		return nil
+	}
+	for _, condition := range service.Status.Conditions {
+		if condition.Type != apiregistrationv1.Available {
+			continue
+		}
+		if condition.Status == apiregistrationv1.ConditionTrue {
+			return nil
+		}
+		return fmt.Errorf("APIService %s is not available: %s: %s", service.Name, condition.Reason, condition.Message)
+	}
+	return fmt.Errorf("APIService %s says nothing about its availability yet", service.Name)
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package stack_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/plimsoll/plimsoll/cmd/stack"
+)
+
+// start starts a stack that ends with the test and must then leave nothing.
+func start(t *testing.T, options stack.Options) *stack.Stack {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a cluster")
+	}
+	var progress bytes.Buffer
+	options.Dir, options.Progress = t.TempDir(), &progress
+	s, err := stack.Start(t.Context(), options)
+	require.NoError(t, err, "%s", &progress)
+	t.Cleanup(func() {
+		require.NoError(t, s.Stop())
+		require.NoDirExists(t, filepath.Join(s.Dir, "cluster"))
+		requireNoProcess(t, s.Dir)
+	})
+	return s
+}
+
+// requireNoProcess fails if a process has the folder in its command line.
+func requireNoProcess(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	for _, file := range files {
+		if content, err := os.ReadFile(file); err == nil {
+			require.NotContains(t, string(content), dir+"/")
+		}
+	}
+}
+
+// The adapters' account is their own: it may do what the manifests say, and nothing else.
+func TestInstalledWithItsOwnAccount(t *testing.T) {
+	s := start(t, stack.Options{Adapters: -1})
+	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(s.Dir, "adapters", stack.Adapter+".kubeconfig"))
+	require.NoError(t, err)
+	account, err := kubernetes.NewForConfig(config)
+	require.NoError(t, err)
+	review, err := account.AuthenticationV1().SelfSubjectReviews().Create(t.Context(), &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "system:serviceaccount:"+stack.Namespace+":"+stack.Adapter, review.Status.UserInfo.Username)
+
+	rules, err := dynamic.NewForConfig(config)
+	require.NoError(t, err)
+	resource := schema.GroupVersionResource{Group: "plimsoll.dev", Version: "v1alpha1", Resource: "metricrules"}
+	_, err = rules.Resource(resource).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	_, err = account.CoreV1().Secrets("").List(t.Context(), metav1.ListOptions{})
+	require.True(t, apierrors.IsForbidden(err), "%v", err)
+
+	require.NoError(t, s.ApplyYAML(t.Context(), "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}\n---\n"+
+		"{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: shop}, data: {key: value}}\n"))
+	require.ErrorContains(t, s.ApplyYAML(t.Context(), "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: none}}"), "apply ConfigMap a")
+	require.NoError(t, s.Component(t.Context(), "restart", "kube-apiserver"))
+	client, err := kubernetes.NewForConfig(s.RESTConfig)
+	require.NoError(t, err)
+	_, err = client.CoreV1().ConfigMaps("shop").Get(t.Context(), "a", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.ErrorContains(t, s.StopAdapter("adapter-0"), "there is none")
+}
