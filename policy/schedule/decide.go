@@ -10,7 +10,7 @@ const evaluationHorizon = 24 * time.Hour
 // Decision is what all windows of a target come to at one instant.
 type Decision struct {
 	At   time.Time
-	Next time.Time // when to evaluate again: nothing changes in [At, Next) while the observations stay the same
+	Next time.Time // nothing changes in [At, Next) while the observations stay the same; at most a day after At
 
 	Min *int32 // nil: the HPA's own minReplicas
 	Max *int32 // nil: the HPA's own maxReplicas

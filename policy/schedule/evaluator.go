@@ -19,10 +19,11 @@ type Evaluator struct {
 // NewEvaluator returns an evaluator for the schedules of one target, which must not change.
 func NewEvaluator(rules ...*Schedule) *Evaluator { return &Evaluator{rules: rules} }
 
-// Evaluate returns what the function Evaluate returns. The decision may share memory with the next one: do not change it.
+// Evaluate returns what the function Evaluate returns, but Next may be earlier where nothing changes for a day. The
+// decision may share memory with the next one: do not change it.
 func (e *Evaluator) Evaluate(obs Observations, now time.Time) Decision {
 	at := now.Unix()
-	if e.kept && at >= e.last.At.Unix() && at < e.last.Next.Unix() && at+int64(evaluationHorizon/time.Second) <= e.line.to && obs.equal(e.obs) {
+	if e.kept && at >= e.last.At.Unix() && at < e.last.Next.Unix() && obs.equal(e.obs) {
 		d := e.last
 		d.At = time.Unix(at, 0).UTC()
 		return d

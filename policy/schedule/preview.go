@@ -69,12 +69,19 @@ func Transitions(rules []*Schedule, obs Observations, from, to time.Time, limit 
 			break
 		}
 		d := line.decide(&obs, now)
-		if !d.sameShape(&last) {
-			all = append(all, Transition{Decision: d, Changes: changes(&last, &d)})
+		if changed := changes(&last, &d); len(changed) > 0 || tookOver(&last, &d) {
+			all = append(all, Transition{Decision: d, Changes: changed})
 		}
 		last = d
 	}
 	return all
+}
+
+// tookOver says that one window decides a bound in place of another, and not just in place of the HPA's own bounds: a
+// ramp does that with its first step.
+func tookOver(before, after *Decision) bool {
+	return before.MinBy >= 0 && after.MinBy >= 0 && before.find(&after.Active[after.MinBy]) != &before.Active[before.MinBy] ||
+		before.MaxBy >= 0 && after.MaxBy >= 0 && before.find(&after.Active[after.MaxBy]) != &before.Active[before.MaxBy]
 }
 
 func changes(before, after *Decision) []Change {
