@@ -28,7 +28,7 @@ var (
 
 // quickMint is mint with elliptic keys, which are made in microseconds.
 func quickMint(t require.TestingT, names []string, now time.Time, validity time.Duration) pair {
-	make := func(template, parent *x509.Certificate, signer *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
+	sign := func(template, parent *x509.Certificate, signer *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
 		template.NotBefore, template.NotAfter = now.Add(-skew), now.Add(validity)
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		require.NoError(t, err)
@@ -41,11 +41,11 @@ func quickMint(t require.TestingT, names []string, now time.Time, validity time.
 		require.NoError(t, err)
 		return cert, key
 	}
-	ca, caKey := make(&x509.Certificate{
+	ca, caKey := sign(&x509.Certificate{
 		SerialNumber: big.NewInt(0), Subject: pkix.Name{CommonName: fmt.Sprint("ca-", now.UnixNano())},
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}, nil, nil)
-	leaf, key := make(&x509.Certificate{
+	leaf, key := sign(&x509.Certificate{
 		SerialNumber: big.NewInt(1), DNSNames: names, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, ca, caKey)
 	der, err := x509.MarshalPKCS8PrivateKey(key)
