@@ -75,6 +75,8 @@ func sentence(err error, q Question) error {
 		return fmt.Errorf("the API server does not know who you are: check the credentials of the kubeconfig's context (%w)", err)
 	case apierrors.IsNotFound(err) && unserved(err):
 		return fmt.Errorf("this cluster does not serve query.plimsoll.dev: Plimsoll's adapter is not installed, or not in this context; %s", seeService)
+	case apierrors.IsNotFound(err) && strings.Contains(err.Error(), "kubectl"): // the adapter says what to do
+		return err
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("%w; see what is defined with: kubectl get metricrules -n %s; kubectl get clustermetricrules", err, q.Namespace)
 	case apierrors.IsServiceUnavailable(err):
@@ -88,12 +90,8 @@ func sentence(err error, q Question) error {
 	}
 }
 
-// unserved tells the API server's own 404, for a group it does not know, from the adapter's.
+// unserved tells the API server's own 404, for a group it does not know, from the adapter's, which is a Status.
 func unserved(err error) bool {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) {
-		return false
-	}
 	_, unexpected := apierrors.StatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
-	return unexpected || status.Status().Details == nil
+	return unexpected
 }

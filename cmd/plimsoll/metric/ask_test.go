@@ -49,7 +49,7 @@ func TestAskErrors(t *testing.T) {
 			w.WriteHeader(code)
 			_ = json.NewEncoder(w).Encode(metav1.Status{
 				TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure,
-				Code: int32(code), Reason: reason, Message: message, Details: &metav1.StatusDetails{Kind: "metrics"},
+				Code: int32(code), Reason: reason, Message: message,
 			})
 		}
 	}
