@@ -67,13 +67,14 @@ type Contribution struct {
 	RampDown time.Duration // after Until the floor sinks to the others' in a straight line over this time; 0: DecayPerMinute
 }
 
-// State is what has to be remembered between evaluations. The zero value is the state of an HPA that was never touched.
+// State is what has to be remembered between evaluations. The zero value is the state of an HPA that has its own bounds.
 type State struct {
-	Applied  *Bounds   // what was written last; nil: nothing
-	FloorBy  Source    // who won Applied.Min
-	Tail     *Tail     // a floor that ended and is sinking
-	FrozenAt int32     // the floor that a freeze has collected; 0: none
-	Since    time.Time // when Applied was first written
+	Applied  *Bounds     // what was written last; nil: the HPA has its own bounds
+	Since    time.Time   // when Applied was first wanted
+	FloorBy  Source      // who won Applied.Min
+	Tail     *Tail       // a floor that ended and is sinking
+	FrozenAt int32       // the floor that a freeze has collected; 0: none
+	Reverts  []time.Time // when somebody put the base back while other bounds were wanted
 }
 
 // Tail is a floor that has lost its reason and sinks by DecayPerMinute.
@@ -99,4 +100,56 @@ type Input struct {
 	Contributions []Contribution
 	Observed      Observed
 	State         State
+}
+
+// NoteReason is one of a closed set of things that a user should know about a result.
+type NoteReason string
+
+const (
+	FloorCapped NoteReason = "FloorCapped" // a floor above the maximum was lowered to it
+	RampingDown NoteReason = "RampingDown" // a window has ended and its floor sinks
+	Decaying    NoteReason = "Decaying"    // a floor ended before its time and sinks
+	Restoring   NoteReason = "Restoring"   // the maximum is above what it should be, because the HPA needs it now
+	Frozen      NoteReason = "Frozen"      // nothing scales down
+	Paused      NoteReason = "Paused"      // the bounds stay as they are
+)
+
+// Note is a NoteReason with its sentence.
+type Note struct {
+	Reason  NoteReason
+	Message string
+}
+
+// Verdict says what became of one contribution.
+type Verdict struct {
+	Source Source
+	Won    bool
+	Why    string
+}
+
+// Without is what would be without any contribution.
+type Without struct {
+	Bounds   Bounds
+	Replicas *int32 // what the HPA would aim at; nil: what it wants is unknown
+}
+
+// Result is a decision.
+type Result struct {
+	Bounds   Bounds
+	FloorBy  Source
+	MaxBy    Source
+	Verdicts []Verdict // in the order of the contributions
+	Notes    []Note
+	Without  Without
+	State    State // for the next evaluation
+}
+
+// Has says whether the result carries a note.
+func (r Result) Has(reason NoteReason) bool {
+	for _, n := range r.Notes {
+		if n.Reason == reason {
+			return true
+		}
+	}
+	return false
 }

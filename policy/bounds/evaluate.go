@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bounds
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// DecayPerMinute is the share of its height that a floor loses in a minute when what asked for it is gone before its
+// time, or asks for less.
+const DecayPerMinute = 0.10
+
+// Evaluate decides the bounds. It depends on nothing but its argument, and does not change it. What it promises:
+//   - The maximum never falls below what the HPA has or wants now, except to a HardMax that is active. (An HPA above
+//     its maximum jumps down at once, past its behavior.)
+//   - Floors sink in steps. Only an override or the user's own edit lowers one at once.
+//   - When nothing contributes any more and the HPA wants no more than the user's maximum, the user's own bounds come back.
+func Evaluate(in Input) Result {
+	e := evaluation{Input: in}
+	e.Base = sane(e.Base)
+	e.out.State.Reverts = in.State.Reverts
+	e.out.Verdicts = make([]Verdict, len(in.Contributions))
+	for i, c := range in.Contributions {
+		e.out.Verdicts[i].Source = c.Source
+		if !c.active(in.Now) {
+			e.out.Verdicts[i].Why = "it has ended"
+		}
+	}
+	e.out.Without = e.without()
+	if in.Observed.Paused {
+		return e.paused()
+	}
+	top := e.pickMax()
+	floor := e.pickFloor(top)
+	sinking := e.sink(floor)
+	e.combine(top, floor, sinking)
+	return e.out
+}
+
+// evaluation is one Evaluate while it runs.
+type evaluation struct {
+	Input
+	out Result
+}
+
+// claim is a number with its author; contribution is -1 for the base and for what only the State knows of.
+type claim struct {
+	value        int32
+	by           Source
+	contribution int
+	override     bool // of a floor: it takes effect at once
+	hard         bool // of a maximum
+}
+
+// sane is what the API server would accept.
+func sane(b Bounds) Bounds {
+	b.Max = max(b.Max, 1)
+	b.Min = min(max(b.Min, 0), b.Max)
+	return b
+}
+
+func (e *evaluation) without() Without {
+	w := Without{Bounds: e.Base}
+	if wanted := e.Observed.Wanted; wanted != nil {
+		n := min(max(*wanted, e.Base.Min), e.Base.Max)
+		w.Replicas = &n
+	}
+	return w
+}
+
+func (e *evaluation) paused() Result {
+	e.out.Bounds, e.out.State = e.Observed.Live, e.State
+	e.out.FloorBy, e.out.MaxBy = e.State.FloorBy, Source{Kind: KindBase}
+	if e.out.FloorBy.Kind == "" {
+		e.out.FloorBy = Source{Kind: KindBase}
+	}
+	e.note(Paused, "paused: the bounds stay at %d..%d", e.Observed.Live.Min, e.Observed.Live.Max)
+	for i := range e.out.Verdicts {
+		e.out.Verdicts[i].Why = "paused"
+	}
+	return e.out
+}
+
+func (e *evaluation) note(reason NoteReason, format string, args ...any) {
+	e.out.Notes = append(e.out.Notes, Note{Reason: reason, Message: fmt.Sprintf(format, args...)})
+}
+
+// active says whether the contribution is within its time.
+func (c Contribution) active(now time.Time) bool {
+	return c.Until.IsZero() || now.Before(c.Until)
+}
+
+// ramping returns the share of its height that an ended contribution still has, 0 when it has none.
+func (c Contribution) ramping(now time.Time) float64 {
+	if c.active(now) || c.RampDown <= 0 || c.MinReplicas == nil {
+		return 0
+	}
+	return max(0, 1-float64(now.Sub(c.Until))/float64(c.RampDown))
+}
+
+// floor is the number that the contribution states, with what a freeze has collected.
+func (e *evaluation) floor(c Contribution) (int32, bool) {
+	if c.Freeze {
+		n := max(e.State.FrozenAt, e.Observed.Replicas)
+		if c.MinReplicas != nil {
+			n = max(n, *c.MinReplicas)
+		}
+		return n, true
+	}
+	if c.MinReplicas == nil {
+		return 0, false
+	}
+	return max(*c.MinReplicas, 0), true
+}
+
+// ceiling is the maximum that the contribution states.
+func (c Contribution) ceiling() (int32, bool) {
+	switch {
+	case c.Exact && c.MinReplicas != nil:
+		return max(*c.MinReplicas, 1), true
+	case c.MaxReplicas != nil:
+		return max(*c.MaxReplicas, 1), true
+	}
+	return 0, false
+}
+
+// raises says whether the contribution only ever raises a floor.
+func (c Contribution) raises() bool { return c.RaiseOnly || c.Freeze }
+
+// sink returns the highest of the floors that have ended and are on their way down; its contribution is -1 when there
+// is none above floor.
+func (e *evaluation) sink(floor claim) claim {
+	best := claim{contribution: -1}
+	if floor.override {
+		return best
+	}
+	rampingSources := map[Source]bool{}
+	for i, c := range e.Contributions {
+		share := c.ramping(e.Now)
+		if share == 0 {
+			continue
+		}
+		rampingSources[c.Source] = true
+		n := floor.value + int32(math.Ceil(float64(*c.MinReplicas-floor.value)*share))
+		if n > floor.value && (n > best.value || n == best.value && less(c.Source, best.by)) {
+			best = claim{value: n, by: c.Source, contribution: i}
+		}
+	}
+	tail := e.tail(max(floor.value, best.value), rampingSources)
+	if tail == nil {
+		return best
+	}
+	e.out.State.Tail = tail
+	return claim{value: tail.height(e.Now), by: tail.By, contribution: -1}
+}
+
+// tail returns the floor without a contribution that is sinking, nil if there is none above floor.
+func (e *evaluation) tail(floor int32, ramping map[Source]bool) *Tail {
+	tail := e.State.Tail
+	// What the user lowers in the HPA itself is lowered; what ramps down is on its way.
+	explained := e.State.FloorBy.Kind == KindBase || ramping[e.State.FloorBy]
+	if tail == nil && e.State.Applied != nil && !explained {
+		tail = &Tail{From: e.State.Applied.Min, Since: e.Now, By: e.State.FloorBy}
+	}
+	if tail == nil || tail.height(e.Now) <= floor {
+		return nil
+	}
+	return tail
+}
+
+// height is the floor that is left of the tail.
+func (t Tail) height(now time.Time) int32 {
+	minutes := max(0, now.Sub(t.Since).Minutes())
+	left := float64(t.From) * math.Pow(1-DecayPerMinute, minutes)
+	if left < 1 {
+		return 0
+	}
+	return int32(math.Ceil(left))
+}
+
+// combine puts the parts together and writes down what the next evaluation needs.
+func (e *evaluation) combine(top, floor, sinking claim) {
+	if floor.value > top.value {
+		e.note(FloorCapped, "the floor of %d that %s asks for is above the maximum %d of %s", floor.value, floor.by, top.value, top.by)
+		floor.value = top.value
+	}
+	// A floor on its way down keeps the maximum that it was under; an override's maximum holds for it too.
+	maximum := e.hold(top, sinking.value)
+	if sinking.value > floor.value {
+		e.noteSinking(sinking, floor)
+		floor = sinking
+	}
+	b := Bounds{Min: min(floor.value, maximum), Max: maximum}
+	e.out.Bounds, e.out.FloorBy, e.out.MaxBy = b, floor.by, top.by
+	e.win(floor, "sets minReplicas %d", b.Min)
+	e.win(top, "sets maxReplicas %d", top.value)
+	if b == e.Base && e.out.State.Tail == nil {
+		return
+	}
+	e.out.State.Applied, e.out.State.FloorBy, e.out.State.Since = &b, floor.by, e.Now
+	if old := e.State.Applied; old != nil && *old == b {
+		e.out.State.Since = e.State.Since
+	}
+}
+
+func (e *evaluation) noteSinking(sinking, floor claim) {
+	if sinking.contribution >= 0 {
+		e.note(RampingDown, "%s has ended; its floor is at %d on the way to %d", sinking.by, sinking.value, floor.value)
+		return
+	}
+	e.note(Decaying, "%s no longer asks for its floor, which is at %d on the way to %d, %.0f %% a minute", sinking.by, sinking.value, floor.value, DecayPerMinute*100)
+}
+
+// hold returns the maximum: the wanted one, or as much more of the present one as the HPA needs now. It never exceeds
+// the present one for that, so it follows demand down and not up.
+func (e *evaluation) hold(top claim, sinking int32) int32 {
+	present := e.Base.Max
+	if e.State.Applied != nil {
+		present = e.State.Applied.Max
+	}
+	if top.hard || present <= top.value {
+		return top.value
+	}
+	need := max(e.Observed.Replicas, e.Observed.Desired, sinking)
+	if wanted := e.Observed.Wanted; wanted != nil {
+		need = max(need, *wanted)
+	}
+	held := min(present, need)
+	if held <= top.value {
+		return top.value
+	}
+	e.note(Restoring, "maxReplicas goes from %d to %d as the HPA needs less than %d", held, top.value, need)
+	return held
+}
+
+// win records a contribution's success.
+func (e *evaluation) win(c claim, format string, args ...any) {
+	if c.contribution < 0 {
+		return
+	}
+	v := &e.out.Verdicts[c.contribution]
+	text := fmt.Sprintf(format, args...)
+	if v.Won {
+		text = v.Why + " and " + text
+	}
+	v.Won, v.Why = true, text
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bounds
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var noon = time.Date(2026, 11, 11, 12, 0, 0, 0, time.UTC)
+
+func p(n int32) *int32 { return &n }
+
+func window(name string, c Contribution) Contribution {
+	c.Source = Source{Kind: KindSchedule, Name: "shop", Part: name}
+	return c
+}
+
+func forecast(n int32) Contribution {
+	return Contribution{Source: Source{Kind: KindForecast, Name: "shop"}, MinReplicas: p(n), RaiseOnly: true}
+}
+
+func override(c Contribution) Contribution {
+	c.Source, c.Override = Source{Kind: KindOverride, Name: "shop"}, true
+	return c
+}
+
+func TestWhoWins(t *testing.T) {
+	evening := window("evening", Contribution{MinReplicas: p(40)})
+	night := window("night", Contribution{MinReplicas: p(1)})
+	sale := window("sale", Contribution{MinReplicas: p(400), MaxReplicas: p(1000)})
+	for name, c := range map[string]struct {
+		contributions []Contribution
+		want          Bounds
+		floorBy       string
+		notes         []NoteReason
+	}{
+		"nobody":                              {nil, Bounds{2, 100}, "HorizontalPodAutoscaler", nil},
+		"a window raises":                     {[]Contribution{evening}, Bounds{40, 100}, "ScaleSchedule shop/evening", nil},
+		"a window lowers":                     {[]Contribution{night}, Bounds{1, 100}, "ScaleSchedule shop/night", nil},
+		"the larger floor of equals":          {[]Contribution{night, evening}, Bounds{40, 100}, "ScaleSchedule shop/evening", nil},
+		"a forecast never lowers":             {[]Contribution{forecast(1)}, Bounds{2, 100}, "HorizontalPodAutoscaler", nil},
+		"a forecast raises":                   {[]Contribution{forecast(7)}, Bounds{7, 100}, "ScaleForecast shop", nil},
+		"a forecast raises a lowered floor":   {[]Contribution{night, forecast(3)}, Bounds{3, 100}, "ScaleForecast shop", nil},
+		"a forecast below a window":           {[]Contribution{evening, forecast(3)}, Bounds{40, 100}, "ScaleSchedule shop/evening", nil},
+		"a floor without a maximum is capped": {[]Contribution{window("big", Contribution{MinReplicas: p(400)})}, Bounds{100, 100}, "ScaleSchedule shop/big", []NoteReason{FloorCapped}},
+		"a floor with a maximum raises it":    {[]Contribution{sale}, Bounds{400, 1000}, "ScaleSchedule shop/sale", nil},
+		"priority beats size": {[]Contribution{sale, window("calm", Contribution{MinReplicas: p(5), MaxReplicas: p(50), Priority: 1})},
+			Bounds{5, 50}, "ScaleSchedule shop/calm", nil},
+		"an override beats priority": {[]Contribution{window("calm", Contribution{MinReplicas: p(50), Priority: 9}), forecast(30), override(Contribution{MinReplicas: p(3)})},
+			Bounds{3, 100}, "Override shop", nil},
+		"an exact count is both": {[]Contribution{override(Contribution{MinReplicas: p(30), Exact: true})}, Bounds{30, 30}, "Override shop", nil},
+		"ended windows count no more": {[]Contribution{window("evening", Contribution{MinReplicas: p(40), Until: noon})},
+			Bounds{2, 100}, "HorizontalPodAutoscaler", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := Evaluate(Input{Now: noon, Base: Bounds{2, 100}, Contributions: c.contributions, Observed: Observed{Replicas: 2}})
+			require.Equal(t, c.want, r.Bounds)
+			require.Equal(t, c.floorBy, r.FloorBy.String())
+			var notes []NoteReason
+			for _, n := range r.Notes {
+				notes = append(notes, n.Reason)
+			}
+			require.Equal(t, c.notes, notes)
+			for _, v := range r.Verdicts {
+				require.True(t, v.Won || v.Why != "", "%v is unexplained", v)
+			}
+		})
+	}
+}
+
+func TestRampDownIsALine(t *testing.T) {
+	c := window("evening", Contribution{MinReplicas: p(40), Until: noon, RampDown: 15 * time.Minute})
+	applied := Bounds{40, 100}
+	state := State{Applied: &applied, FloorBy: c.Source}
+	for minutes, want := range map[int]int32{0: 40, 3: 33, 5: 28, 10: 15, 14: 5, 15: 2, 20: 2} {
+		now := noon.Add(time.Duration(minutes) * time.Minute)
+		r := Evaluate(Input{Now: now, Base: Bounds{3, 100}, Contributions: []Contribution{c}, State: state})
+		if minutes >= 15 {
+			// The line has reached the base; a late evaluation lets what was applied decay instead of dropping it.
+			require.Greater(t, r.Bounds.Min, int32(3))
+			require.True(t, r.Has(Decaying))
+			continue
+		}
+		require.InDelta(t, float64(want), float64(r.Bounds.Min), 1, "after %d minutes", minutes)
+		require.True(t, r.Has(RampingDown))
+	}
+}
+
+func TestAVanishedFloorDecays(t *testing.T) {
+	in := Input{Now: noon, Base: Bounds{2, 100}, Contributions: []Contribution{forecast(50)}}
+	in.State = Evaluate(in).State
+	in.Contributions = nil
+	var heights []int32
+	for minute := range 40 {
+		in.Now = noon.Add(time.Duration(minute+1) * time.Minute)
+		r := Evaluate(in)
+		heights, in.State = append(heights, r.Bounds.Min), r.State
+	}
+	require.Equal(t, []int32{50, 45, 41, 37, 33}, heights[:5])
+	require.Equal(t, int32(2), heights[39])
+	require.Nil(t, in.State.Applied, "the user's own bounds are back")
+	require.Nil(t, in.State.Tail)
+}
+
+func TestTheUserLowersAtOnce(t *testing.T) {
+	in := Input{Now: noon, Base: Bounds{20, 100}, Contributions: []Contribution{forecast(50)}}
+	in.State = Evaluate(in).State
+	a := Adopt(Bounds{3, 60}, in.Base, in.State, noon)
+	require.Equal(t, Edited, a.Change)
+	require.Equal(t, Bounds{3, 60}, a.Base)
+	r := Evaluate(Input{Now: noon, Base: a.Base, State: a.State, Observed: Observed{Replicas: 50}})
+	require.Equal(t, Bounds{3, 60}, r.Bounds, "what the user writes in the HPA is not held up")
+}
+
+func TestMaximumFollowsDemandDown(t *testing.T) {
+	sale := window("sale", Contribution{MinReplicas: p(10), MaxReplicas: p(1000), Until: noon})
+	in := Input{Now: noon.Add(-time.Minute), Base: Bounds{2, 100}, Contributions: []Contribution{sale}, Observed: Observed{Replicas: 800}}
+	in.State = Evaluate(in).State
+	for _, step := range []struct {
+		replicas, desired int32
+		wanted            *int32
+		max               int32
+	}{
+		{800, 800, p(900), 900}, {850, 850, p(860), 860}, {860, 860, nil, 860}, {700, 700, p(650), 700}, {700, 720, p(650), 700}, {90, 90, p(95), 100},
+	} {
+		in.Now = in.Now.Add(time.Minute)
+		in.Contributions, in.Observed = nil, Observed{Replicas: step.replicas, Desired: step.desired, Wanted: step.wanted}
+		r := Evaluate(in)
+		require.Equal(t, step.max, r.Bounds.Max)
+		require.Equal(t, step.max > 100, r.Has(Restoring))
+		in.State = r.State
+	}
+}
+
+func TestOnlyAHardMaximumCuts(t *testing.T) {
+	in := Input{Now: noon, Base: Bounds{2, 100}, Observed: Observed{Replicas: 80}}
+	in.Contributions = []Contribution{override(Contribution{MaxReplicas: p(10)})}
+	require.Equal(t, int32(80), Evaluate(in).Bounds.Max)
+	in.Contributions[0].HardMax = true
+	require.Equal(t, int32(10), Evaluate(in).Bounds.Max)
+}
+
+func TestFreeze(t *testing.T) {
+	in := Input{Now: noon, Base: Bounds{2, 100}, Contributions: []Contribution{override(Contribution{Freeze: true})}}
+	for _, step := range [][2]int32{{20, 20}, {30, 30}, {25, 30}} {
+		in.Observed.Replicas = step[0]
+		r := Evaluate(in)
+		require.Equal(t, step[1], r.Bounds.Min)
+		require.True(t, r.Has(Frozen))
+		in.State = r.State
+	}
+	in.Contributions = nil
+	r := Evaluate(in)
+	require.Equal(t, int32(30), r.Bounds.Min, "the end of a freeze starts a decay")
+	require.Zero(t, r.State.FrozenAt)
+}
+
+func TestPaused(t *testing.T) {
+	state := State{FrozenAt: 3}
+	r := Evaluate(Input{Now: noon, Base: Bounds{2, 10}, State: state, Contributions: []Contribution{forecast(5)}, Observed: Observed{Paused: true, Live: Bounds{4, 7}}})
+	require.Equal(t, Bounds{4, 7}, r.Bounds)
+	require.Equal(t, state, r.State)
+}
+
+func TestWithout(t *testing.T) {
+	r := Evaluate(Input{Now: noon, Base: Bounds{2, 10}, Contributions: []Contribution{forecast(5)}, Observed: Observed{Wanted: p(14)}})
+	require.Equal(t, Bounds{2, 10}, r.Without.Bounds)
+	require.Equal(t, int32(10), *r.Without.Replicas)
+}
+
+func TestAdopt(t *testing.T) {
+	base, applied := Bounds{2, 100}, Bounds{40, 100}
+	state := State{Applied: &applied, FloorBy: Source{Kind: KindForecast}}
+	require.Equal(t, Unchanged, Adopt(applied, base, state, noon).Change)
+	require.Equal(t, Unchanged, Adopt(base, base, State{}, noon).Change)
+	require.Equal(t, Edited, Adopt(Bounds{3, 9}, base, State{}, noon).Change)
+
+	a := Adopt(Bounds{40, 50}, base, state, noon)
+	require.Equal(t, Edited, a.Change)
+	require.Equal(t, Bounds{2, 50}, a.Base, "the field that is as it was written is not the user's")
+
+	for i := range MaxReverts {
+		now := noon.Add(time.Duration(i) * time.Minute)
+		a = Adopt(base, base, state, now)
+		require.Equal(t, Reverted, a.Change)
+		state = a.State
+	}
+	require.Equal(t, Contested, Adopt(base, base, state, noon.Add(9*time.Minute)).Change)
+	require.Equal(t, Reverted, Adopt(base, base, state, noon.Add(RevertWindow)).Change)
+}
