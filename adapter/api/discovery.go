@@ -6,13 +6,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
 
-	apidiscovery "k8s.io/api/apidiscovery/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -32,7 +30,8 @@ type directory struct {
 	manager aggregated.ResourceManager // nil until the server exists
 
 	lists atomic.Pointer[metricLists]
-	mu    sync.Mutex // held while lists change
+	group http.Handler // the custom metrics' group, with both versions
+	mu    sync.Mutex   // held while lists change
 }
 
 // metricLists is what one catalog has; immutable.
@@ -162,6 +161,10 @@ func (d *directory) handler(next http.Handler) http.Handler {
 			return
 		}
 		documents := d.current().documents[path]
+		if path == "/apis/"+customGroup && d.group != nil {
+			d.group.ServeHTTP(w, r)
+			return
+		}
 		if documents == nil || r.Method != http.MethodGet || r.URL.RawQuery != "" || !d.serve(w, r, documents) {
 			next.ServeHTTP(w, r)
 		}
@@ -187,81 +190,4 @@ func (d *directory) serve(w http.ResponseWriter, r *http.Request, documents map[
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(doc.body)
 	return true
-}
-
-// publish puts the lists into the aggregated document, which custom-metrics-apiserver leaves empty. client-go shows a
-// subresource whose parent has no kind as "pods/online_users", exactly as the other documents have it.
-func (d *directory) publish(l *metricLists) {
-	if d.manager == nil {
-		return
-	}
-	if d.apis.Custom {
-		resources := aggregatedCustom(l.custom)
-		for _, version := range []string{"v1beta1", "v1beta2"} {
-			d.manager.AddGroupVersion(customGroup, withKind(version, resources))
-		}
-	}
-	if d.apis.External {
-		d.manager.AddGroupVersion(externalGroup, aggregatedExternal(l.external))
-	}
-	if d.apis.Query {
-		d.manager.AddGroupVersion(queryGroup, aggregatedQuery())
-	}
-}
-
-// attach takes the server's aggregated document. It is filled before the server listens.
-func (d *directory) attach(m aggregated.ResourceManager) error {
-	if m == nil {
-		return fmt.Errorf("the API server has no aggregated discovery")
-	}
-	d.mu.Lock()
-	d.manager = m
-	if d.apis.Custom {
-		m.SetGroupVersionPriority(metav1.GroupVersion{Group: customGroup, Version: "v1beta2"}, 100, 200)
-		m.SetGroupVersionPriority(metav1.GroupVersion{Group: customGroup, Version: "v1beta1"}, 100, 100)
-	}
-	d.mu.Unlock()
-	d.publish(d.current())
-	return nil
-}
-
-// aggregatedCustom groups the metrics by what they describe. The kind is filled in for each version.
-func aggregatedCustom(infos []provider.CustomMetricInfo) []apidiscovery.APIResourceDiscovery {
-	var out []apidiscovery.APIResourceDiscovery
-	for _, i := range infos { // sorted by resource
-		scope := apidiscovery.ScopeCluster
-		if i.Namespaced {
-			scope = apidiscovery.ScopeNamespace
-		}
-		name := i.GroupResource.String()
-		if n := len(out); n == 0 || out[n-1].Resource != name || out[n-1].Scope != scope {
-			out = append(out, apidiscovery.APIResourceDiscovery{Resource: name, Scope: scope})
-		}
-		parent := &out[len(out)-1]
-		parent.Subresources = append(parent.Subresources, apidiscovery.APISubresourceDiscovery{Subresource: i.Metric, Verbs: []string{"get"}})
-	}
-	return out
-}
-
-func withKind(version string, resources []apidiscovery.APIResourceDiscovery) apidiscovery.APIVersionDiscovery {
-	out := apidiscovery.APIVersionDiscovery{Version: version, Freshness: apidiscovery.DiscoveryFreshnessCurrent}
-	for _, r := range resources {
-		r.Subresources = slices.Clone(r.Subresources)
-		for i := range r.Subresources {
-			r.Subresources[i].ResponseKind = &metav1.GroupVersionKind{Group: customGroup, Version: version, Kind: "MetricValueList"}
-		}
-		out.Resources = append(out.Resources, r)
-	}
-	return out
-}
-
-func aggregatedExternal(infos []provider.ExternalMetricInfo) apidiscovery.APIVersionDiscovery {
-	out := apidiscovery.APIVersionDiscovery{Version: "v1beta1", Freshness: apidiscovery.DiscoveryFreshnessCurrent}
-	for _, i := range infos {
-		out.Resources = append(out.Resources, apidiscovery.APIResourceDiscovery{
-			Resource: i.Metric, Scope: apidiscovery.ScopeNamespace, Verbs: []string{"get"},
-			ResponseKind: &metav1.GroupVersionKind{Group: externalGroup, Version: "v1beta1", Kind: "ExternalMetricValueList"},
-		})
-	}
-	return out
 }

@@ -127,7 +127,7 @@ func (o *Options) install(c *genericapiserver.Config, metrics *Metrics) (*Server
 	if o.APIs.Query {
 		installQuery(generic, o.Query)
 	}
-	if err := lists.attach(generic.AggregatedDiscoveryGroupManager); err != nil {
+	if err := lists.attach(generic); err != nil {
 		return nil, err
 	}
 	generic.Handler.NonGoRestfulMux.Unregister("/metrics") // the library's shows only the generic API server's
