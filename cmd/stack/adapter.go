@@ -12,10 +12,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
-	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 )
 
 // startWithin is how long an adapter may take to be ready, and the API server to reach it.
@@ -60,7 +56,7 @@ func (s *Stack) StartAdapter(ctx context.Context, name string, flags ...string) 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("start adapter %s: %w", name, err)
 	}
-	child, err := startChild(s.program, dir+".log", append(s.adapterFlags(dir, port), flags...))
+	child, err := startChild(s.binaries.adapter, dir+".log", append(s.adapterFlags(dir, port), flags...))
 	if err != nil {
 		s.spare = append(s.spare, port)
 		return fmt.Errorf("start adapter %s: %w", name, err)
@@ -160,42 +156,4 @@ func (s *Stack) SignalAdapter(name string, signal syscall.Signal) error {
 		return fmt.Errorf("signal adapter %s: there is none of that name", name)
 	}
 	return running.command.Process.Signal(signal)
-}
-
-// WaitAvailable returns when the API server reaches the adapters by every APIService that leads to them.
-func (s *Stack) WaitAvailable(ctx context.Context) error {
-	client, err := aggregator.NewForConfig(s.RESTConfig)
-	if err != nil {
-		return fmt.Errorf("connect to the cluster: %w", err)
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, startWithin, fmt.Errorf("the API server did not reach the adapters within %s", startWithin))
-	defer cancel()
-	return eventually(ctx, func(ctx context.Context) error {
-		services, err := client.ApiregistrationV1().APIServices().List(ctx, metav1.ListOptions{})
-		if err != nil {
-			return fmt.Errorf("list APIServices: %w", err)
-		}
-		var problems []error
-		for _, service := range services.Items {
-			problems = append(problems, available(service))
-		}
-		return errors.Join(problems...)
-	})
-}
-
-// available returns nil if an APIService is not ours or is available.
-func available(service apiregistrationv1.APIService) error {
-	if service.Spec.Service == nil || service.Spec.Service.Namespace != Namespace || service.Spec.Service.Name != Adapter {
-		return nil
-	}
-	for _, condition := range service.Status.Conditions {
-		if condition.Type != apiregistrationv1.Available {
-			continue
-		}
-		if condition.Status == apiregistrationv1.ConditionTrue {
-			return nil
-		}
-		return fmt.Errorf("APIService %s is not available: %s: %s", service.Name, condition.Reason, condition.Message)
-	}
-	return fmt.Errorf("APIService %s says nothing about its availability yet", service.Name)
 }

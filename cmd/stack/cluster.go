@@ -84,7 +84,11 @@ func StartCluster(ctx context.Context, options ClusterOptions) (*Cluster, error)
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{program: found.localcluster, dir: options.Dir, progress: options.Progress}
+	return startCluster(ctx, found.localcluster, options)
+}
+
+func startCluster(ctx context.Context, program string, options ClusterOptions) (*Cluster, error) {
+	c := &Cluster{program: program, dir: options.Dir, progress: options.Progress}
 	arguments := []string{
 		"up", "--name", options.Name, "--nodes", strconv.Itoa(options.Nodes),
 		"--hpa-sync-period", options.HPASyncPeriod.String(), "--parent-pid", strconv.Itoa(os.Getpid()),

@@ -46,7 +46,7 @@ type Stack struct {
 	Dir string
 
 	options   Options
-	program   string
+	binaries  binaries
 	temporary bool
 	identity  *identity
 	// port is where the API server looks for the adapters.
@@ -70,7 +70,7 @@ func Start(ctx context.Context, options Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{options: options, program: found.adapter, adapters: make(map[string]*adapter)}
+	s := &Stack{options: options, binaries: found, adapters: make(map[string]*adapter)}
 	if err := s.makeDir(); err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (s *Stack) makeDir() error {
 func (s *Stack) start(ctx context.Context) error {
 	begin := time.Now()
 	var err error
-	if s.Cluster, err = StartCluster(ctx, s.options.ClusterOptions); err != nil {
+	if s.Cluster, err = startCluster(ctx, s.binaries.localcluster, s.options.ClusterOptions); err != nil {
 		return err
 	}
 	if s.port, err = s.takePort(); err != nil {
