@@ -5,7 +5,7 @@ package forecast
 import "math"
 
 // numFeatures is the number of inputs of the regression; see lead.features.
-const numFeatures = 7
+const numFeatures = 8
 
 // Settings of the regression: forgetting so slow that it averages over 2,000 points (a week of 5-minute points),
 // and a prior of "no change" worth about one typical point. Forgetting between 0.998 and 0.9998 and a prior between

@@ -21,6 +21,7 @@ type state struct {
 	smooth  holtWinters
 	day     profile
 	week    profile
+	hour    int // steps of a 24th of a day; 0: too few to tell its parts
 }
 
 func newState(p plan) state {
@@ -30,6 +31,7 @@ func newState(p plan) state {
 		smooth: holtWinters{season: make([]float64, p.day)},
 		day:    newProfile(p.day, dayGain),
 		week:   newProfile(p.week, weekGain),
+		hour:   hourOf(p.day),
 	}
 	if p.day > 0 {
 		s.slowBy = min(1, 8/float64(p.day))
@@ -72,16 +74,15 @@ func (s *state) guess(index int64, atLeast float64) {
 	s.week.guess(index, estimate)
 }
 
-// dayAgo gives the value at the same time a day before the step `ahead` of the step `index` (or so many days before
-// as are needed to be in the past), and the change towards it from the same time of the day as now. NaN: unknown.
-func (s *state) dayAgo(index int64, ahead int) (value, change float64) {
-	day := len(s.recent) - 1
-	if day == 0 {
+// ago gives the value one period before the step `ahead` of the step `index` (or so many periods before as are needed
+// to be in the past), and the change towards it from the same phase as now. NaN: unknown, or no such period.
+func (s *state) ago(index int64, ahead, period int) (value, change float64) {
+	if period == 0 {
 		return math.NaN(), math.NaN()
 	}
-	back := int64((ahead-1)%day + 1 - day) // -day < back <= 0
-	value = s.recent[slot(index+back, day+1)]
-	return value, value - s.recent[slot(index-int64(day), day+1)]
+	back := int64((ahead-1)%period + 1 - period) // -period < back <= 0
+	value = s.recent[slot(index+back, len(s.recent))]
+	return value, value - s.recent[slot(index-int64(period), len(s.recent))]
 }
 
 // within keeps a model from running away: no forecast leaves the range seen so far by more than that range itself,
@@ -93,4 +94,13 @@ func (s *state) within(value float64) float64 {
 		low = max(0, low)
 	}
 	return max(low, min(s.most+width, value))
+}
+
+// hourOf is the 24th of a day: cron jobs and people alike begin things on the hour.
+func hourOf(day int) int {
+	const fewest = 3
+	if day/24 < fewest {
+		return 0
+	}
+	return day / 24
 }
