@@ -4,7 +4,6 @@ package hpa
 
 import (
 	"math"
-	"slices"
 	"time"
 )
 
@@ -70,13 +69,12 @@ func stabilizePlain(memory []Recommendation, window time.Duration, now time.Time
 	return highest, remember(memory, spent, Recommendation{wanted, now})
 }
 
-// remember returns a copy of the memory with one more entry, in the place of a spent one if there is any. It matters
-// which place: spent entries come to life again when the spec's windows become longer.
+// remember adds an entry to the memory, in the place of a spent one if there is any. It matters which place: spent
+// entries come to life again when the spec's windows become longer.
 func remember[T any](memory []T, spent int, entry T) []T {
 	if spent < 0 {
-		return append(slices.Clip(memory), entry)
+		return append(memory, entry)
 	}
-	memory = slices.Clone(memory)
 	memory[spent] = entry
 	return memory
 }
@@ -93,14 +91,13 @@ func changed(events []ScaleEvent, now time.Time, period time.Duration) int32 {
 	return sum
 }
 
-// record returns a copy of the events with one more.
+// record adds an event.
 func (r Rules) record(events []ScaleEvent, now time.Time, change int32) []ScaleEvent {
 	var longest time.Duration
 	for _, p := range r.Policies {
 		longest = max(longest, p.Period)
 	}
 	start, spent := now.Add(-longest), -1
-	events = slices.Clone(events)
 	for i := range events {
 		if events[i].Time.Before(start) {
 			events[i].Spent = true
@@ -109,12 +106,7 @@ func (r Rules) record(events []ScaleEvent, now time.Time, change int32) []ScaleE
 			spent = i
 		}
 	}
-	event := ScaleEvent{Change: change, Time: now}
-	if spent < 0 {
-		return append(events, event)
-	}
-	events[spent] = event
-	return events
+	return remember(events, spent, ScaleEvent{Change: change, Time: now})
 }
 
 // ceiling is how far the policies let the replicas rise now.

@@ -5,6 +5,7 @@ package hpa
 import (
 	"errors"
 	"math"
+	"slices"
 )
 
 // The reasons of the conditions that Decide sets; they are Kubernetes' own.
@@ -29,6 +30,28 @@ func (t MetricType) failedReason() string { return "FailedGet" + string(t) + "Me
 // Decide is one sync of the HPA. It changes none of its arguments: the second result is the state for the next sync.
 // A spec that Validate accepts never makes it panic, whatever is observed.
 func Decide(spec Spec, opts Options, obs Observation, state State) (Decision, State) {
+	state.Recommendations = slices.Clone(state.Recommendations)
+	state.ScaleUps = slices.Clone(state.ScaleUps)
+	state.ScaleDowns = slices.Clone(state.ScaleDowns)
+	return decide(spec, opts, obs, state)
+}
+
+// Autoscaler is an HPA with its state, for simulations: a step of it does what Decide does, without the copies.
+type Autoscaler struct {
+	Spec    Spec
+	Options Options
+	state   State
+}
+
+// Step is one sync.
+func (a *Autoscaler) Step(obs Observation) Decision {
+	d, state := decide(a.Spec, a.Options, obs, a.state)
+	a.state = state
+	return d
+}
+
+// decide is Decide; it writes into the slices of the state.
+func decide(spec Spec, opts Options, obs Observation, state State) (Decision, State) {
 	s := sync{spec: spec, opts: opts, obs: obs, state: state}
 	if spec.Behavior != nil {
 		filled := spec.Behavior.withDefaults(opts)
