@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # What is built lands in bin. The programs of the local cluster (Kubernetes, etcd, kwok, Prometheus) are built from source
-# once per machine, into the user's cache folder; from nothing that takes about 5 minutes on two cores.
+# once per machine, into the user's cache folder; from nothing that takes 5 to 7 minutes on two cores.
 
 GO       ?= go
 DURATION ?= 0

@@ -40,7 +40,7 @@ func newBuild(manager *cluster.Manager) *cobra.Command {
 	return &cobra.Command{
 		Use:   "build",
 		Short: "Build the components, if that has not been done on this machine",
-		Long: `Build the components and print the folder that holds them. From nothing it takes about 5 minutes on
+		Long: `Build the components and print the folder that holds them. From nothing it takes 5 to 7 minutes on
 two cores; afterwards it is skipped. "up" builds by itself when it must.`,
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {

@@ -59,7 +59,7 @@ func produce(ctx context.Context, cache Cache, recipe Recipe, progress io.Writer
 		}
 	}
 	begin := time.Now()
-	fmt.Fprintf(progress, "building %d components into %s; from nothing this takes about 5 minutes on two cores, and is done once\n",
+	fmt.Fprintf(progress, "building %d components into %s; from nothing this takes 5 to 7 minutes on two cores, and is done once\n",
 		len(All()), cache.Path("builds", recipe.Key()))
 	for i, component := range All() {
 		label := fmt.Sprintf("%s (%d of %d)", component.Name, i+1, len(All()))

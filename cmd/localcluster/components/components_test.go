@@ -90,7 +90,7 @@ func TestFailedBuildLeavesNothing(t *testing.T) {
 	var progress bytes.Buffer
 	_, err := Ensure(t.Context(), cache, recipe, &progress)
 	require.ErrorContains(t, err, "build kube-apiserver")
-	require.Contains(t, progress.String(), "about 5 minutes")
+	require.Contains(t, progress.String(), "5 to 7 minutes")
 	left, err := filepath.Glob(cache.Path("builds", "*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
