@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package v1alpha1 holds the kinds of the API group plimsoll.dev: MetricRule and ClusterMetricRule so far.
+// Package v1alpha1 holds the kinds of the API group plimsoll.dev, and compiles them into the plain specs of policy.
 //
 // It needs apimachinery only, so that any program can import it. Deep copies and the CRDs in manifests/crd are
 // generated from the types and their markers by `make generate`.

@@ -29,6 +29,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(SchemeGroupVersion,
 		&MetricRule{}, &MetricRuleList{},
 		&ClusterMetricRule{}, &ClusterMetricRuleList{},
+		&ScaleSchedule{}, &ScaleScheduleList{},
 	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil
