@@ -192,3 +192,11 @@ func TestDefaultsAgree(t *testing.T) {
 	require.Equal(t, online.Spec.MaxAge, offline.WithDefaults().MaxAge)
 	require.Equal(t, online.Spec.Object, offline.WithDefaults().Object)
 }
+
+// A CRD that is generated but not listed in crd/kustomization.yaml would not be installed.
+func TestEveryCRDIsInstalled(t *testing.T) {
+	files, err := fs.Glob(manifests.Files, "crd/plimsoll.dev_*.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	require.Len(t, crds(t), len(files), "list every file of manifests/crd in its kustomization.yaml")
+}
