@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// DecayPerMinute is the share of its height that a floor loses in a minute when what asked for it is gone before its
-// time, or asks for less.
+// DecayPerMinute is the share of its height that a floor loses in a minute when what asked for it is gone without a
+// ramp, or asks for less.
 const DecayPerMinute = 0.10
 
 // Evaluate decides the bounds. It depends on nothing but its argument, and does not change it. What it promises:
@@ -24,9 +24,6 @@ func Evaluate(in Input) Result {
 	e.out.Verdicts = make([]Verdict, len(in.Contributions))
 	for i, c := range in.Contributions {
 		e.out.Verdicts[i].Source = c.Source
-		if !c.active(in.Now) {
-			e.out.Verdicts[i].Why = "it has ended"
-		}
 	}
 	e.out.Without = e.without()
 	if in.Observed.Paused {
@@ -34,8 +31,7 @@ func Evaluate(in Input) Result {
 	}
 	top := e.pickMax()
 	floor := e.pickFloor(top)
-	sinking := e.sink(floor)
-	e.combine(top, floor, sinking)
+	e.combine(top, floor, e.tail(floor))
 	return e.out
 }
 
@@ -87,19 +83,6 @@ func (e *evaluation) note(reason NoteReason, format string, args ...any) {
 	e.out.Notes = append(e.out.Notes, Note{Reason: reason, Message: fmt.Sprintf(format, args...)})
 }
 
-// active says whether the contribution is within its time.
-func (c Contribution) active(now time.Time) bool {
-	return c.Until.IsZero() || now.Before(c.Until)
-}
-
-// ramping returns the share of its height that an ended contribution still has, 0 when it has none.
-func (c Contribution) ramping(now time.Time) float64 {
-	if c.active(now) || c.RampDown <= 0 || c.MinReplicas == nil {
-		return 0
-	}
-	return max(0, 1-float64(now.Sub(c.Until))/float64(c.RampDown))
-}
-
 // floor is the number that the contribution states, with what a freeze has collected.
 func (e *evaluation) floor(c Contribution) (int32, bool) {
 	if c.Freeze {
@@ -129,45 +112,33 @@ func (c Contribution) ceiling() (int32, bool) {
 // raises says whether the contribution only ever raises a floor.
 func (c Contribution) raises() bool { return c.RaiseOnly || c.Freeze }
 
-// sink returns the highest of the floors that have ended and are on their way down; its contribution is -1 when there
-// is none above floor.
-func (e *evaluation) sink(floor claim) claim {
-	best := claim{contribution: -1}
+// tail returns the floor that has lost its reason and is above floor now, nil without one.
+func (e *evaluation) tail(floor claim) *Tail {
 	if floor.override {
-		return best
+		return nil
 	}
-	rampingSources := map[Source]bool{}
-	for i, c := range e.Contributions {
-		share := c.ramping(e.Now)
-		if share == 0 {
-			continue
-		}
-		rampingSources[c.Source] = true
-		n := floor.value + int32(math.Ceil(float64(*c.MinReplicas-floor.value)*share))
-		if n > floor.value && (n > best.value || n == best.value && less(c.Source, best.by)) {
-			best = claim{value: n, by: c.Source, contribution: i}
-		}
-	}
-	tail := e.tail(max(floor.value, best.value), rampingSources)
-	if tail == nil {
-		return best
-	}
-	e.out.State.Tail = tail
-	return claim{value: tail.height(e.Now), by: tail.By, contribution: -1}
-}
-
-// tail returns the floor without a contribution that is sinking, nil if there is none above floor.
-func (e *evaluation) tail(floor int32, ramping map[Source]bool) *Tail {
 	tail := e.State.Tail
-	// What the user lowers in the HPA itself is lowered; what ramps down is on its way.
-	explained := e.State.FloorBy.Kind == KindBase || ramping[e.State.FloorBy]
-	if tail == nil && e.State.Applied != nil && !explained {
+	if tail == nil && e.State.Applied != nil && !e.expected() {
 		tail = &Tail{From: e.State.Applied.Min, Since: e.Now, By: e.State.FloorBy}
 	}
-	if tail == nil || tail.height(e.Now) <= floor {
+	if tail == nil || tail.height(e.Now) <= floor.value {
 		return nil
 	}
 	return tail
+}
+
+// expected says whether the floor that was applied may sink at once: the user lowered it in the HPA itself, or it is
+// on its ramp.
+func (e *evaluation) expected() bool {
+	if e.State.FloorBy.Kind == KindBase {
+		return true
+	}
+	for _, c := range e.Contributions {
+		if c.Sinking && c.Source == e.State.FloorBy {
+			return true
+		}
+	}
+	return false
 }
 
 // height is the floor that is left of the tail.
@@ -181,36 +152,36 @@ func (t Tail) height(now time.Time) int32 {
 }
 
 // combine puts the parts together and writes down what the next evaluation needs.
-func (e *evaluation) combine(top, floor, sinking claim) {
+func (e *evaluation) combine(top, floor claim, tail *Tail) {
 	if floor.value > top.value {
 		e.note(FloorCapped, "the floor of %d that %s asks for is above the maximum %d of %s", floor.value, floor.by, top.value, top.by)
 		floor.value = top.value
 	}
-	// A floor on its way down keeps the maximum that it was under; an override's maximum holds for it too.
-	maximum := e.hold(top, sinking.value)
-	if sinking.value > floor.value {
-		e.noteSinking(sinking, floor)
-		floor = sinking
+	var sinking int32
+	if tail != nil {
+		sinking = tail.height(e.Now)
+		e.out.State.Tail = tail
+		e.note(Decaying, "%s no longer asks for its floor, which is at %d on the way to %d, %.0f %% a minute",
+			tail.By, sinking, floor.value, DecayPerMinute*100)
+	}
+	maximum := e.hold(top, sinking)
+	if sinking > floor.value {
+		floor = claim{value: sinking, by: tail.By, contribution: -1}
 	}
 	b := Bounds{Min: min(floor.value, maximum), Max: maximum}
 	e.out.Bounds, e.out.FloorBy, e.out.MaxBy = b, floor.by, top.by
 	e.win(floor, "sets minReplicas %d", b.Min)
 	e.win(top, "sets maxReplicas %d", top.value)
-	if b == e.Base && e.out.State.Tail == nil {
+	if c := floor.contribution; c >= 0 && e.Contributions[c].Sinking {
+		e.note(RampingDown, "%s has ended; its floor is at %d on its way down", floor.by, b.Min)
+	}
+	if b == e.Base && tail == nil {
 		return
 	}
 	e.out.State.Applied, e.out.State.FloorBy, e.out.State.Since = &b, floor.by, e.Now
 	if old := e.State.Applied; old != nil && *old == b {
 		e.out.State.Since = e.State.Since
 	}
-}
-
-func (e *evaluation) noteSinking(sinking, floor claim) {
-	if sinking.contribution >= 0 {
-		e.note(RampingDown, "%s has ended; its floor is at %d on the way to %d", sinking.by, sinking.value, floor.value)
-		return
-	}
-	e.note(Decaying, "%s no longer asks for its floor, which is at %d on the way to %d, %.0f %% a minute", sinking.by, sinking.value, floor.value, DecayPerMinute*100)
 }
 
 // hold returns the maximum: the wanted one, or as much more of the present one as the HPA needs now. It never exceeds

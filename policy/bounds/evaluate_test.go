@@ -52,8 +52,8 @@ func TestWhoWins(t *testing.T) {
 		"an override beats priority": {[]Contribution{window("calm", Contribution{MinReplicas: p(50), Priority: 9}), forecast(30), override(Contribution{MinReplicas: p(3)})},
 			Bounds{3, 100}, "Override shop", nil},
 		"an exact count is both": {[]Contribution{override(Contribution{MinReplicas: p(30), Exact: true})}, Bounds{30, 30}, "Override shop", nil},
-		"ended windows count no more": {[]Contribution{window("evening", Contribution{MinReplicas: p(40), Until: noon})},
-			Bounds{2, 100}, "HorizontalPodAutoscaler", nil},
+		"a ramp down": {[]Contribution{night, window("evening", Contribution{MinReplicas: p(40), RaiseOnly: true, Sinking: true})},
+			Bounds{40, 100}, "ScaleSchedule shop/evening", []NoteReason{RampingDown}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := Evaluate(Input{Now: noon, Base: Bounds{2, 100}, Contributions: c.contributions, Observed: Observed{Replicas: 2}})
@@ -71,21 +71,14 @@ func TestWhoWins(t *testing.T) {
 	}
 }
 
-func TestRampDownIsALine(t *testing.T) {
-	c := window("evening", Contribution{MinReplicas: p(40), Until: noon, RampDown: 15 * time.Minute})
-	applied := Bounds{40, 100}
-	state := State{Applied: &applied, FloorBy: c.Source}
-	for minutes, want := range map[int]int32{0: 40, 3: 33, 5: 28, 10: 15, 14: 5, 15: 2, 20: 2} {
-		now := noon.Add(time.Duration(minutes) * time.Minute)
-		r := Evaluate(Input{Now: now, Base: Bounds{3, 100}, Contributions: []Contribution{c}, State: state})
-		if minutes >= 15 {
-			// The line has reached the base; a late evaluation lets what was applied decay instead of dropping it.
-			require.Greater(t, r.Bounds.Min, int32(3))
-			require.True(t, r.Has(Decaying))
-			continue
-		}
-		require.InDelta(t, float64(want), float64(r.Bounds.Min), 1, "after %d minutes", minutes)
+func TestARampIsNotSlowedDown(t *testing.T) {
+	in := Input{Now: noon, Base: Bounds{2, 100}}
+	for _, floor := range []int32{40, 20, 3} {
+		in.Contributions = []Contribution{window("evening", Contribution{MinReplicas: p(floor), RaiseOnly: true, Sinking: true})}
+		r := Evaluate(in)
+		require.Equal(t, floor, r.Bounds.Min)
 		require.True(t, r.Has(RampingDown))
+		in.State, in.Now = r.State, in.Now.Add(time.Minute)
 	}
 }
 
@@ -116,7 +109,7 @@ func TestTheUserLowersAtOnce(t *testing.T) {
 }
 
 func TestMaximumFollowsDemandDown(t *testing.T) {
-	sale := window("sale", Contribution{MinReplicas: p(10), MaxReplicas: p(1000), Until: noon})
+	sale := window("sale", Contribution{MinReplicas: p(10), MaxReplicas: p(1000)})
 	in := Input{Now: noon.Add(-time.Minute), Base: Bounds{2, 100}, Contributions: []Contribution{sale}, Observed: Observed{Replicas: 800}}
 	in.State = Evaluate(in).State
 	for _, step := range []struct {

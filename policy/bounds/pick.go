@@ -41,7 +41,7 @@ func (e *evaluation) pick(number func(Contribution) (int32, bool)) (int, int32) 
 	best, bestValue := -1, int32(0)
 	for i, c := range e.Contributions {
 		n, states := number(c)
-		if !states || !c.active(e.Now) {
+		if !states {
 			continue
 		}
 		if best < 0 {
@@ -84,7 +84,7 @@ func (e *evaluation) pickFloor(top claim) claim {
 		e.explainLosers(e.floor, setter, n, "minimum")
 	}
 	for i, c := range e.Contributions {
-		if !c.raises() || !c.active(e.Now) {
+		if !c.raises() {
 			continue
 		}
 		n, states := e.floor(c)
@@ -107,7 +107,7 @@ func (e *evaluation) pickFloor(top claim) claim {
 func (e *evaluation) explainOvertaken(floor claim) {
 	for i, c := range e.Contributions {
 		v := &e.out.Verdicts[i]
-		if n, states := e.floor(c); states && c.active(e.Now) && i != floor.contribution && v.Why == "" {
+		if n, states := e.floor(c); states && i != floor.contribution && v.Why == "" {
 			v.Why = fmt.Sprintf("its minimum %d is not above %d of %s", n, floor.value, floor.by)
 		}
 	}
@@ -123,8 +123,6 @@ func (e *evaluation) explainLosers(number func(Contribution) (int32, bool), winn
 		w := e.Contributions[winner]
 		v := &e.out.Verdicts[i]
 		switch {
-		case !c.active(e.Now):
-			continue
 		case w.outranks(c) > 0 && w.Override && !c.Override:
 			v.Why = fmt.Sprintf("the override %s beats it", w.Source)
 		case w.outranks(c) > 0:

@@ -33,9 +33,8 @@ func drawContribution(t *rapid.T) Contribution {
 		Priority:    rapid.Int32Range(0, 2).Draw(t, "priority"),
 	}
 	c.Override, c.RaiseOnly = c.Source.Kind == KindOverride, c.Source.Kind == KindForecast
-	if rapid.Bool().Draw(t, "ends") {
-		c.Until = noon.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "until")) * time.Minute)
-		c.RampDown = time.Duration(rapid.IntRange(0, 20).Draw(t, "rampDown")) * time.Minute
+	if rapid.Float64().Draw(t, "ramps") < 0.1 {
+		c.RaiseOnly, c.Sinking = true, true
 	}
 	return c
 }
@@ -67,7 +66,7 @@ func walk(t *rapid.T, check func(in Input, r Result)) Input {
 
 func (in Input) anyHardMax() bool {
 	for _, c := range in.Contributions {
-		if c.HardMax && c.active(in.Now) {
+		if c.HardMax {
 			return true
 		}
 	}
@@ -117,7 +116,7 @@ func TestFloorsSinkSlowly(t *testing.T) {
 			last = in.Now
 			excused := r.Has(RampingDown) || r.Has(FloorCapped) || in.anyHardMax() || in.State.FloorBy.Kind == KindBase || in.State.Applied == nil
 			for _, c := range in.Contributions {
-				excused = excused || c.Override || c.ramping(in.Now) > 0
+				excused = excused || c.Override || c.Sinking
 			}
 			if excused {
 				return

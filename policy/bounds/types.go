@@ -43,9 +43,8 @@ func (s Source) String() string {
 	return text
 }
 
-// Contribution is one wish for other bounds: a window (from the start of its ramp to the end of its RampDown), a
-// forecast's floor, or an override. The numbers are those of now: ramps up are already in MinReplicas. What comes
-// after Until is computed here, so a window that has ended keeps its full MinReplicas.
+// Contribution is one wish for other bounds: a window, a forecast's floor, or an override. The numbers are those of
+// now: ramps up and down are in MinReplicas already, and what is over is not there.
 type Contribution struct {
 	Source Source
 	Reason string // why, in the words of the author
@@ -63,8 +62,9 @@ type Contribution struct {
 	Override bool
 	Priority int32
 
-	Until    time.Time     // the end, exclusive; zero: open
-	RampDown time.Duration // after Until the floor sinks to the others' in a straight line over this time; 0: DecayPerMinute
+	// Sinking says that MinReplicas is on its own ramp down, so that it needs no other decay.
+	Sinking bool
+	Until   time.Time // the end, for explanations; zero: open
 }
 
 // State is what has to be remembered between evaluations. The zero value is the state of an HPA that has its own bounds.
@@ -107,8 +107,8 @@ type NoteReason string
 
 const (
 	FloorCapped NoteReason = "FloorCapped" // a floor above the maximum was lowered to it
-	RampingDown NoteReason = "RampingDown" // a window has ended and its floor sinks
-	Decaying    NoteReason = "Decaying"    // a floor ended before its time and sinks
+	RampingDown NoteReason = "RampingDown" // a window has ended and its floor sinks on its ramp
+	Decaying    NoteReason = "Decaying"    // a floor ended without a ramp and sinks
 	Restoring   NoteReason = "Restoring"   // the maximum is above what it should be, because the HPA needs it now
 	Frozen      NoteReason = "Frozen"      // nothing scales down
 	Paused      NoteReason = "Paused"      // the bounds stay as they are
