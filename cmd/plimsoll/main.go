@@ -15,7 +15,7 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run returns the exit code: 0, or 1 after one sentence on stderr.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdout *os.File, stderr io.Writer) int {
 	ctx, stop := untilSignalled(stderr)
 	defer stop()
 	root := newRoot(stdout, stderr)

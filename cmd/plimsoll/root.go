@@ -4,12 +4,13 @@ package main
 
 import (
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 )
 
 // newRoot wires the subcommands; each is one file of this package.
-func newRoot(stdout, stderr io.Writer) *cobra.Command {
+func newRoot(stdout *os.File, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "plimsoll",
 		Short: "Business metrics, schedules and reserves for Kubernetes' HorizontalPodAutoscaler",
@@ -21,6 +22,6 @@ Installed on the PATH under the name kubectl-plimsoll it is also a kubectl plugi
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newExplain())
+	root.AddCommand(newDemo(stdout, stderr), newExplain())
 	return root
 }

@@ -15,8 +15,9 @@ import (
 
 // problem is one thing that is wrong, and where to look next.
 type problem struct {
-	text string
-	next []string
+	text     string
+	next     []string
+	harmless bool // nothing is wrong, but the reader must know
 }
 
 // findProblems says what is wrong with the metric, the causes before their consequences.
@@ -28,10 +29,15 @@ func findProblems(m *explain.Metric, q Question, now time.Time) []problem {
 		}
 	}
 	add(failing(m, now))
-	if len(m.Values) == 0 {
+	switch {
+	case resting(m, now):
+		add(problem{text: v1alpha1.Meaning(v1alpha1.ReasonIdle) + fmt.Sprintf(" What follows is from %s ago; reading the metric once wakes the rule.",
+			human.Age(now.Sub(m.LastEvaluation.Time))), next: []string{readOnce(m)}, harmless: true})
+	case len(m.Values) == 0:
 		add(missing(m, q))
+	default:
+		add(unusable(m))
 	}
-	add(unusable(m))
 	if m.AgeUnknown != "" {
 		add(problem{text: fmt.Sprintf("when the values were measured is unknown: %s. %s", strings.TrimSuffix(m.AgeUnknown, "."),
 			v1alpha1.Meaning(v1alpha1.ReasonAgeUnknown))})
@@ -52,6 +58,23 @@ func failing(m *explain.Metric, now time.Time) problem {
 		}
 	}
 	return problem{text: text, next: []string{describeRule(m.Rule), "kubectl logs -n plimsoll-system deployment/plimsoll-adapter --tail=20"}}
+}
+
+// resting says whether the rule waits for a reader: nobody has asked for an evaluation in a while.
+func resting(m *explain.Metric, now time.Time) bool {
+	e := m.LastEvaluation
+	if e == nil || e.Error != "" || now.Sub(e.Time) <= 3*m.Interval.Duration {
+		return false
+	}
+	return m.LastRead == nil || now.Sub(*m.LastRead) > 3*m.Interval.Duration
+}
+
+// readOnce is the command that reads the metric as an HPA does.
+func readOnce(m *explain.Metric) string {
+	if m.Object == nil {
+		return fmt.Sprintf("kubectl get --raw /apis/external.metrics.k8s.io/v1beta1/namespaces/%s/%s", m.Namespace, m.Metric)
+	}
+	return fmt.Sprintf("kubectl get --raw '/apis/custom.metrics.k8s.io/v1beta2/namespaces/%s/%s/*/%s'", m.Namespace, m.Object.Resource, m.Metric)
 }
 
 // missing is about a metric without values.

@@ -24,7 +24,11 @@ func Text(m *explain.Metric, q Question, now time.Time) string {
 	fmt.Fprintln(&b, headline(m, q))
 	problems := findProblems(m, q, now)
 	for _, p := range problems {
-		fmt.Fprintf(&b, "\nWrong: %s\n", p.text)
+		word := "Wrong"
+		if p.harmless {
+			word = "Note"
+		}
+		fmt.Fprintf(&b, "\n%s: %s\n", word, p.text)
 	}
 	fmt.Fprintln(&b)
 	writeFacts(&b, m, now)

@@ -76,6 +76,9 @@ func TestText(t *testing.T) {
 		"never-evaluated": {change: func(m *explain.Metric) {
 			m.LastEvaluation, m.Values, m.LastRead, m.Readers, m.Series, m.Objects = nil, nil, nil, nil, 0, 0
 		}},
+		"resting": {change: func(m *explain.Metric) {
+			m.LastEvaluation.Time, m.LastRead, m.Values, m.Series, m.Objects = ago(60), nil, nil, 0, 0
+		}},
 		"no-series":       {change: func(m *explain.Metric) { m.Values, m.Series, m.Objects = nil, 0, 0 }},
 		"other-namespace": {change: func(m *explain.Metric) { m.Values, m.Objects = nil, 0 }},
 		"external": {change: func(m *explain.Metric) {

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/klog/v2"
+
+	"github.com/plimsoll/plimsoll/cmd/stack"
+)
+
+// stage is what a demo plays on: a folder, and in it a cluster with an adapter.
+type stage struct {
+	*stack.Stack
+	dir       string
+	temporary bool
+	source    string // where the numbers come from, for the view
+}
+
+// scrapeConfig is read by the adapter's own engine and by a Prometheus server alike. The shop says which pod each
+// series is about, hence honor_labels.
+const scrapeConfig = `global:
+  scrape_interval: 1s
+  scrape_timeout: 1s
+scrape_configs:
+- job_name: shop
+  honor_labels: true
+  static_configs:
+  - targets: [%q]
+`
+
+// start starts a cluster and an adapter that takes its numbers from the shop at the address.
+func start(ctx context.Context, o Options, shopAddress string) (*stage, error) {
+	s := &stage{dir: o.Dir, temporary: o.Dir == "", source: "the adapter's own engine"}
+	if err := s.makeDir(); err != nil {
+		return nil, err
+	}
+	scrape := filepath.Join(s.dir, "scrape.yaml")
+	if err := os.WriteFile(scrape, fmt.Appendf(nil, scrapeConfig, shopAddress), 0o600); err != nil {
+		return nil, fmt.Errorf("write the scrape configuration: %w", err)
+	}
+	progress := &gate{out: o.Progress}
+	defer context.AfterFunc(ctx, progress.shut)()
+	options := stack.Options{
+		ClusterOptions: stack.ClusterOptions{Name: "demo", Dir: s.dir, HPASyncPeriod: 5 * time.Second, Progress: progress},
+		Direct:         true,
+	}
+	if o.Prometheus {
+		options.PrometheusConfig, s.source = scrape, "a Prometheus server"
+	} else {
+		options.ScrapeConfig = scrape
+	}
+	var err error
+	if s.Stack, err = stack.Start(ctx, options); err == nil {
+		return s, nil
+	}
+	if ctx.Err() != nil && s.temporary && !o.Keep {
+		return nil, errors.Join(err, os.RemoveAll(s.dir))
+	}
+	return nil, fmt.Errorf("%w\nlogs are in %s", err, s.dir)
+}
+
+// makeDir makes the folder, and lets the client libraries log into it instead of across the view.
+func (s *stage) makeDir() error {
+	var err error
+	if s.temporary {
+		s.dir, err = os.MkdirTemp("", "plimsoll-demo-")
+	} else if err = os.MkdirAll(s.dir, 0o700); err == nil {
+		s.dir, err = filepath.Abs(s.dir)
+	}
+	if err != nil {
+		return fmt.Errorf("make a folder for the demo: %w", err)
+	}
+	log, err := os.Create(filepath.Join(s.dir, "demo.log")) // open as long as we run
+	if err != nil {
+		return fmt.Errorf("make a folder for the demo: %w", err)
+	}
+	klog.LogToStderr(false)
+	klog.SetOutput(log)
+	return nil
+}
+
+// stop ends the cluster and the adapter. The folder stays if it is the user's or is to be kept.
+func (s *stage) stop(keep bool) error {
+	err := s.Stop()
+	if s.temporary && !keep {
+		err = errors.Join(err, os.RemoveAll(s.dir))
+	}
+	return err
+}
+
+// gate lets progress through until it is shut: what a start that was interrupted has to say is of no interest.
+type gate struct {
+	out    io.Writer
+	closed atomic.Bool
+}
+
+func (g *gate) shut() { g.closed.Store(true) }
+
+// Write implements io.Writer.
+func (g *gate) Write(p []byte) (int, error) {
+	if g.closed.Load() {
+		return len(p), nil
+	}
+	return g.out.Write(p)
+}
