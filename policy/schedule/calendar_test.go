@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 func vcalendar(events ...string) string {
@@ -125,4 +126,26 @@ func TestExcludeAndInclude(t *testing.T) {
 	spec.IncludeCalendar = vcalendar("DTSTART;VALUE=DATE:20261010", "DTSTART;VALUE=DATE:20260927", "DTSTART;VALUE=DATE:20261003")
 	require.Equal(t, office[:len(office)-1], days(spec, "office", from, to), "an event at 09:00 of the 12th keeps that window from beginning")
 	require.Equal(t, []string{"09-26", "10-11"}, days(spec, "weekend", from, to))
+}
+
+// An old event is moved near to the time that is asked for; what comes out must be what a walk from its start gives.
+func TestOldEventsGiveTheSameIntervals(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rule := rapid.SampledFrom([]string{"FREQ=DAILY", "FREQ=DAILY;INTERVAL=3", "FREQ=DAILY;BYMONTH=3,11;BYDAY=TU,SA", "FREQ=WEEKLY", "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,SU",
+			"FREQ=WEEKLY;INTERVAL=5;WKST=SU;BYDAY=SA,SU", "FREQ=WEEKLY;BYDAY=FR;BYHOUR=8,20", "FREQ=MONTHLY;BYDAY=-1FR", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29", "FREQ=DAILY;UNTIL=20261120T000000Z"}).Draw(t, "rule")
+		start := instant{wall: rapid.Int64Range(0, 2_000_000).Draw(t, "start") * 800, zone: time.UTC}
+		parsed, err := parseRule(rule, start)
+		require.NoError(t, err)
+		e := event{start: start, seconds: 3600, rule: parsed, zone: clock{loc: time.UTC}}
+		from := rapid.Int64Range(0, 2_500_000).Draw(t, "from") * 800
+		to := from + 40*secondsPerDay
+		var got, want []int64
+		for _, s := range e.spans(nil, from, to) {
+			got = append(got, s.start)
+		}
+		for _, at := range parsed.rule.Between(time.Unix(from-3599, 0), time.Unix(to-1, 0), true) {
+			want = append(want, at.Unix())
+		}
+		require.Equal(t, want, got, rule)
+	})
 }

@@ -14,6 +14,8 @@ const (
 	maxRamp     = 24 * time.Hour
 	maxWindows  = 200
 	maxDateList = 2000
+	maxMistakes = 10   // then the rest is not looked at
+	maxOverlap  = 1500 // intervals of one window at the same time
 )
 
 // Schedule is a Spec that was checked and is ready for evaluation. It never changes; any number of goroutines may
@@ -120,6 +122,9 @@ func (c *compiler) calendar(field, text string) []event {
 func (c *compiler) compileWindows() {
 	seen := map[string]bool{}
 	for i := range c.spec.Windows {
+		if len(c.errs) >= maxMistakes {
+			return
+		}
 		w := window{Window: c.spec.Windows[i]}
 		field := fmt.Sprintf("windows[%d]", i)
 		if w.Name == "" {
@@ -183,6 +188,9 @@ func (c *compiler) recurring(field string, w *window) {
 	if err != nil {
 		c.wrong(field+".schedule", "%v", err)
 		return
+	}
+	if days := (w.duration + secondsPerDay - 1) / secondsPerDay; int64(len(tab.times))*days > maxOverlap {
+		c.wrong(field+".duration", "%v is so long that more than %d intervals would overlap; begin less often", w.Duration, maxOverlap)
 	}
 	w.tab = tab
 }

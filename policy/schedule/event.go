@@ -23,7 +23,27 @@ func (i instant) resolve() int64 {
 }
 
 // recurrence is an RRULE that works on wall time counted as if it were UTC.
-type recurrence struct{ rule *rrule.RRule }
+type recurrence struct {
+	rule   *rrule.RRule
+	option rrule.ROption
+}
+
+// iterate returns the local starts, in order, beginning not later than the first that is at or after a wall time.
+// Rules by the day or week are moved near to it by whole intervals, so that an old event costs no more than a new one.
+func (r *recurrence) iterate(earliest int64) rrule.Next {
+	step := map[rrule.Frequency]int64{rrule.DAILY: secondsPerDay, rrule.WEEKLY: 7 * secondsPerDay}[r.option.Freq] * int64(max(r.option.Interval, 1))
+	behind := earliest - r.option.Dtstart.Unix()
+	if step == 0 || r.option.Count > 0 || behind < 2*step {
+		return r.rule.Iterator()
+	}
+	option := r.option
+	option.Dtstart = time.Unix(option.Dtstart.Unix()+(behind/step-1)*step, 0).UTC()
+	moved, err := rrule.NewRRule(option)
+	if err != nil {
+		return r.rule.Iterator()
+	}
+	return moved.Iterator()
+}
 
 // event is an event of a calendar: one interval, or many of the same length.
 type event struct {
@@ -75,7 +95,7 @@ func (e *event) walls(from, to int64) []int64 {
 	if e.rule == nil {
 		add(e.start.wall)
 	} else {
-		next := e.rule.rule.Iterator()
+		next := e.rule.iterate(earliest)
 		for at, ok := next(); ok && at.Unix() < latest; at, ok = next() {
 			add(at.Unix())
 		}

@@ -15,9 +15,10 @@ import (
 
 const (
 	maxCalendarBytes  = 256 << 10
-	maxCalendarEvents = 2000
-	maxDates          = 2000  // in EXDATE and RDATE of one event
-	maxRuleNumber     = 10000 // INTERVAL and COUNT
+	maxCalendarEvents = 500
+	maxDates          = 1000 // in EXDATE and RDATE of one event
+	maxRuleNumber     = 1000 // INTERVAL and COUNT
+	maxTimesOfDay     = 48   // of one RRULE
 )
 
 // calendarReader turns iCalendar text (RFC 5545) into events. Times without Z and without TZID are wall time in zone.
@@ -245,6 +246,8 @@ func parseRule(text string, start instant) (rule *recurrence, err error) {
 		return nil, errors.New("FREQ must be DAILY, WEEKLY, MONTHLY or YEARLY; use a window with a cron schedule for more")
 	case option.Interval > maxRuleNumber || option.Count > maxRuleNumber:
 		return nil, fmt.Errorf("INTERVAL and COUNT must be at most %d", maxRuleNumber)
+	case max(1, len(option.Byhour))*max(1, len(option.Byminute))*max(1, len(option.Bysecond)) > maxTimesOfDay:
+		return nil, fmt.Errorf("it has more than %d times a day; use a window with a cron schedule", maxTimesOfDay)
 	case option.Interval < 0 || option.Count < 0:
 		return nil, errors.New("INTERVAL and COUNT must be positive")
 	}
@@ -265,7 +268,7 @@ func parseRule(text string, start instant) (rule *recurrence, err error) {
 	if first.IsZero() {
 		return nil, errors.New("it names no date that exists")
 	}
-	return &recurrence{rule: parsed}, nil
+	return &recurrence{rule: parsed, option: *option}, nil
 }
 
 // untilWall turns UNTIL into wall time of the event's zone: it is in UTC, local, or a date (which belongs to it).
