@@ -5,7 +5,6 @@ package source
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -26,9 +25,9 @@ func FuzzDecode(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(b)
 	}
+	d := decoder{strings: &interner{}} // used again, as between evaluations
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		var got model.Vector
-		d := decoder{strings: &interner{}}
 		err := d.decode(bytes.NewReader(answer), 1<<20, 0, func(s Sample) error {
 			got = append(got, sampleOf(s))
 			return nil
@@ -37,7 +36,7 @@ func FuzzDecode(f *testing.F) {
 			require.True(t, json.Valid(answer))
 		}
 		want, ok := reference(answer)
-		if !ok || errors.Is(err, errTwice) || !utf8.Valid(answer) {
+		if !ok || !utf8.Valid(answer) || twice(json.NewDecoder(bytes.NewReader(answer))) {
 			return
 		}
 		require.NoError(t, err)
@@ -110,3 +109,23 @@ func referenceSample(raw json.RawMessage) (*model.Sample, bool) {
 }
 
 func read(raw []byte, into any) bool { return json.Unmarshal(raw, into) == nil }
+
+// twice says whether a key comes twice in one object of the next value: then readers may differ.
+func twice(d *json.Decoder) bool {
+	open, _ := d.Token()
+	keys := map[any]bool{}
+	found := false
+	for isObject := open == json.Delim('{'); isObject || open == json.Delim('['); {
+		if !d.More() {
+			_, _ = d.Token()
+			return found
+		}
+		if isObject {
+			key, _ := d.Token()
+			found = found || keys[key]
+			keys[key] = true
+		}
+		found = twice(d) || found
+	}
+	return found
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/config"
@@ -51,6 +52,7 @@ func (o Options) base() (*url.URL, error) {
 	case (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
 		return nil, errors.New("the source's URL must begin with http:// or https:// and name a host")
 	}
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
 	return u, nil
 }
 

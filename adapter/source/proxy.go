@@ -42,9 +42,8 @@ func (r *Remote) rewrite(p *httputil.ProxyRequest) {
 		}
 	}
 	p.Out.Header = header
-	query := p.Out.URL.RawQuery
-	p.Out.URL = r.base.JoinPath(p.In.URL.Path)
-	p.Out.URL.RawQuery = query
+	p.Out.URL = r.endpoint(p.In.URL.Path)
+	p.Out.URL.RawQuery = p.In.URL.RawQuery
 	p.Out.Host = ""
 }
 

@@ -85,13 +85,20 @@ func (r *Remote) post(ctx context.Context, q Query) (*http.Response, error) {
 		left := max(time.Until(end), time.Millisecond)
 		form.Set("timeout", strconv.FormatFloat(left.Seconds(), 'f', 3, 64))
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.base.JoinPath("api/v1/query").String(), strings.NewReader(form.Encode()))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint("/api/v1/query").String(), strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Accept", "application/json")
 	return r.client.Do(request)
+}
+
+// endpoint is the URL of a path of the API.
+func (r *Remote) endpoint(path string) *url.URL {
+	u := *r.base
+	u.Path += path
+	return &u
 }
 
 // seconds prints a time as Prometheus' API takes it: Unix seconds with milliseconds.

@@ -41,6 +41,9 @@ func (s *scanner) reset(r io.Reader, maxBytes int64) {
 
 // fill reads more bytes and keeps those from s.pos on, which move to the front of the buffer.
 func (s *scanner) fill() error {
+	if s.before+int64(s.end) > s.max {
+		return errTooLarge
+	}
 	if s.readErr != nil {
 		return s.ended()
 	}
@@ -48,9 +51,6 @@ func (s *scanner) fill() error {
 		s.before += int64(s.pos)
 		s.end = copy(s.buf, s.buf[s.pos:s.end])
 		s.pos = 0
-	}
-	if s.before+int64(s.end) > s.max {
-		return errTooLarge
 	}
 	if s.end == len(s.buf) {
 		if s.end >= maxToken {
