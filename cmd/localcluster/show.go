@@ -126,7 +126,7 @@ func newLogs(manager *cluster.Manager) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("read the log: %w", err)
 			}
-			defer file.Close()
+			defer func() { _ = file.Close() }() // it was only read
 			_, err = io.Copy(command.OutOrStdout(), file)
 			return err
 		},

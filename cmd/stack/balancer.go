@@ -65,7 +65,7 @@ func (b *balancer) serve() {
 
 // forward joins a connection to a backend; without a ready one it is refused.
 func (b *balancer) forward(client net.Conn) {
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	for _, address := range b.inTurn() {
 		server, err := net.DialTimeout("tcp", address, time.Second)
 		if err != nil {
@@ -78,7 +78,7 @@ func (b *balancer) forward(client net.Conn) {
 
 // join copies in both directions until one side is done.
 func join(a, b net.Conn) {
-	defer b.Close()
+	defer func() { _ = b.Close() }()
 	ended := make(chan struct{}, 2)
 	for _, pair := range [][2]net.Conn{{a, b}, {b, a}} {
 		go func() {

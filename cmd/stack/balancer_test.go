@@ -92,7 +92,7 @@ func TestBalancerUsesReadyBackendsInTurn(t *testing.T) {
 
 	one.ready.Store(true)
 	require.Eventually(t, func() bool { return answers(t, b, 4)["one"] == 2 }, 10*time.Second, step)
-	two.Listener.Close()
+	require.NoError(t, two.Listener.Close())
 	two.CloseClientConnections()
 	require.Equal(t, map[string]int{"one": 4}, answers(t, b, 4), "a dead backend is passed over before a probe notices")
 	b.remove(two.port(t))

@@ -77,7 +77,7 @@ func build(ctx context.Context, checkout string, progress io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("build the binaries: %w", err)
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }() // which unlocks it
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return fmt.Errorf("build the binaries: %w", err)
 	}

@@ -35,7 +35,7 @@ func startChild(program, log string, arguments []string) (*child, error) {
 	}
 	started := make(chan error)
 	go func() {
-		defer file.Close()
+		defer func() { _ = file.Close() }()
 		// The kernel ties the child to the thread that started it: the thread must live as long as the child.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
@@ -68,7 +68,11 @@ func (c *child) end(signal syscall.Signal) error {
 func (c *child) ended() error {
 	select {
 	case <-c.done:
-		return fmt.Errorf("it has ended (%v); the end of its log:\n%s", c.err, c.tail())
+		err := c.err
+		if err == nil {
+			err = errors.New("exit status 0")
+		}
+		return fmt.Errorf("it has ended: %w; the end of its log:\n%s", err, c.tail())
 	default:
 		return nil
 	}

@@ -75,7 +75,7 @@ func TestPortsAreHeldAndFree(t *testing.T) {
 	require.NoError(t, err)
 	second, otherHold, err := claimPorts(cache)
 	require.NoError(t, err)
-	defer otherHold.Close()
+	defer func() { require.NoError(t, otherHold.Close()) }()
 	require.NotEqual(t, first.Etcd, second.Etcd)
 	require.Len(t, first.Spare, blockSize-7)
 

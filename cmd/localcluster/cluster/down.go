@@ -118,7 +118,7 @@ func endAll(ctx context.Context, identities []process.Identity, grace time.Durat
 
 // saveIfThere writes the state unless its folder could not even be made.
 func (s *State) saveIfThere() error {
-	if _, err := os.Stat(s.Options.Dir); err != nil {
+	if _, err := os.Stat(s.Options.Dir); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	return s.save()

@@ -62,7 +62,9 @@ func claimPorts(cache components.Cache) (Ports, *os.File, error) {
 		if allFree(base) {
 			return portsOf(base), hold, nil
 		}
-		hold.Close()
+		if err := hold.Close(); err != nil {
+			return Ports{}, nil, fmt.Errorf("release a block of ports: %w", err)
+		}
 	}
 	return Ports{}, nil, fmt.Errorf("no block of %d free ports between %d and %d: end clusters that are not needed (localcluster list)",
 		blockSize, firstPort, lastPort)

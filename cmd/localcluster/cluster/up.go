@@ -74,7 +74,7 @@ func (m *Manager) create(ctx context.Context, options Options, build components.
 	if err != nil {
 		return nil, err
 	}
-	defer hold.Close()
+	defer func() { _ = hold.Close() }() // the processes have their own
 	launch := &launch{manager: m, state: newState(options, ports), build: build, hold: hold, ended: make(chan death, 16)}
 	limited, cancel := context.WithTimeoutCause(ctx, options.Timeout, fmt.Errorf("the cluster was not ready within %s", options.Timeout))
 	defer cancel()

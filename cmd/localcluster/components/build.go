@@ -48,7 +48,7 @@ func produce(ctx context.Context, cache Cache, recipe Recipe, progress io.Writer
 	if err != nil {
 		return fmt.Errorf("create a folder for the build: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // if it fails, the next build does it
 	module, output := filepath.Join(dir, "module"), filepath.Join(dir, "programs")
 	if err := errors.Join(os.Mkdir(module, 0o700), os.Mkdir(output, 0o700)); err != nil {
 		return err

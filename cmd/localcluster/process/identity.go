@@ -102,7 +102,7 @@ func parseStat(content []byte) (stat, error) {
 		return stat{}, fmt.Errorf("no program name in %q", content)
 	}
 	fields := strings.Fields(string(content[end+1:]))
-	const stateField, startField = 3 - 3, 22 - 3 // fields are numbered from 1; two precede the rest
+	const stateField, startField = 0, 22 - 3 // the state is the third field, the first one here
 	if len(fields) <= startField || len(fields[stateField]) != 1 {
 		return stat{}, fmt.Errorf("too few fields in %q", content)
 	}

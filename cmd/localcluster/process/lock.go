@@ -36,7 +36,7 @@ func Lock(ctx context.Context, path string, waiting func()) (unlock func(), err 
 			return nil, err
 		}
 	}
-	return func() { file.Close() }, nil
+	return func() { _ = file.Close() }, nil
 }
 
 // TryLock takes the lock without waiting. The lock lasts until the file, and every copy of it that a
@@ -53,7 +53,7 @@ func TryLock(path string) (*os.File, error) {
 	if err == nil {
 		return file, nil
 	}
-	file.Close()
+	_ = file.Close() // nothing was written
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil, nil
 	}

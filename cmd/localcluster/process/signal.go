@@ -28,11 +28,14 @@ func (i Identity) open() (int, error) {
 	}
 	// The check comes after opening: from now on the number cannot pass to another process unseen.
 	if err := i.check(); err != nil {
-		unix.Close(fd)
+		closeFD(fd)
 		return -1, err
 	}
 	return fd, nil
 }
+
+// closeFD closes a pidfd, which cannot fail in a way that matters.
+func closeFD(fd int) { _ = unix.Close(fd) }
 
 // Signal sends a signal to this very process; ErrGone if it has ended.
 func (i Identity) Signal(signal unix.Signal) error {
@@ -40,7 +43,7 @@ func (i Identity) Signal(signal unix.Signal) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	return i.signal(fd, signal)
 }
 
@@ -64,7 +67,7 @@ func (i Identity) Wait(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	return waitFD(ctx, fd)
 }
 
@@ -92,7 +95,7 @@ func (i Identity) End(ctx context.Context, grace time.Duration) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	if grace > 0 {
 		if err := i.signal(fd, unix.SIGTERM); err != nil {
 			return ignoreGone(err)

@@ -37,7 +37,7 @@ func Start(program Program) (Identity, <-chan error, error) {
 	if err != nil {
 		return Identity{}, nil, fmt.Errorf("open the log: %w", err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the program has its own
 	command := exec.Command(program.Path, program.Arguments...)
 	command.Stdout, command.Stderr = log, log
 	command.Dir = "/"
