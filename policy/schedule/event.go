@@ -77,7 +77,7 @@ func (e *event) spans(into []span, from, to int64) []span {
 			end, _ = c.resolve(wall + e.seconds)
 		}
 		if end > from && at < to && end > at {
-			into = append(into, span{start: at, end: end, moved: moved})
+			into = append(into, span{start: at, end: end, moved: moved, local: wall})
 		}
 	}
 	return into

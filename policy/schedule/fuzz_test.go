@@ -14,7 +14,7 @@ func FuzzCron(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		tryWindow(t, Window{Name: "w", Cron: text, Duration: time.Hour, MinReplicas: floorOf(3)})
+		tryWindow(t, Window{Name: "w", Cron: text, Duration: time.Minute, MinReplicas: floorOf(3)})
 	})
 }
 

@@ -9,8 +9,8 @@ import (
 
 const (
 	lintDays      = 400
-	lintIntervals = 200_000 // windows of every minute are looked at for fewer days
-	lintDecisions = 200_000
+	lintIntervals = 20_000 // windows of every minute are looked at for fewer days
+	lintDecisions = 50_000
 	steepJump     = 2 // times the floor before
 )
 

@@ -13,7 +13,7 @@ type span struct {
 	rule       int32 // index of the schedule
 	window     int32 // index of the window in it
 	moved      bool  // the local start does not exist, so it is the next instant that does
-	local      int64 // the local start as written, counted as if it were UTC; of cron windows only
+	local      int64 // the local start as written, counted as if it were UTC; not of one-off windows
 }
 
 // timeline holds the intervals of several schedules for a stretch of time, by start. Every interval that matters at
@@ -38,7 +38,9 @@ func newTimeline(rules []*Schedule, lead, from, to int64) timeline {
 		line.spans = rule.spans(line.spans, int32(i), from, to+rule.ahead+lead)
 	}
 	slices.SortFunc(line.spans, func(a, b span) int {
-		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.rule, b.rule), cmp.Compare(a.window, b.window), cmp.Compare(a.end, b.end))
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.rule, b.rule), cmp.Compare(a.window, b.window), cmp.Compare(a.end, b.end),
+			// Of starts that fall together because the clock skips some, the one that was not moved stays.
+			cmp.Compare(b.local, a.local))
 	})
 	line.spans = slices.CompactFunc(line.spans, func(a, b span) bool {
 		return a.start == b.start && a.end == b.end && a.rule == b.rule && a.window == b.window
