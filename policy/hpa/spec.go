@@ -193,3 +193,8 @@ func (r Rules) validate() error {
 	}
 	return nil
 }
+
+// NeedsPods says whether the metric's values are those of pods.
+func (m Metric) NeedsPods() bool {
+	return m.Type == PodsMetric || m.Type == ResourceMetric || m.Type == ContainerResourceMetric
+}
