@@ -82,7 +82,7 @@ func (d *decoder) answer() error {
 	if _, err = d.peek(); err == nil {
 		return d.malformed("something follows the answer")
 	}
-	if d.readErr != io.EOF {
+	if err == errTooLarge || d.readErr != io.EOF {
 		return err
 	}
 	return nil
