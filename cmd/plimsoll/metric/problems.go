@@ -31,8 +31,8 @@ func findProblems(m *explain.Metric, q Question, now time.Time) []problem {
 	add(failing(m, now))
 	switch {
 	case resting(m, now):
-		add(problem{text: v1alpha1.Meaning(v1alpha1.ReasonIdle) + fmt.Sprintf(" What follows is from %s ago; reading the metric once wakes the rule.",
-			human.Age(now.Sub(m.LastEvaluation.Time))), next: []string{readOnce(m)}, harmless: true})
+		add(problem{text: fmt.Sprintf("nobody reads this metric, so its rule rests; it was last evaluated %s ago and had %d series then. Reading the metric once wakes the rule.",
+			human.Age(now.Sub(m.LastEvaluation.Time)), m.Series), next: []string{readOnce(m)}, harmless: true})
 	case len(m.Values) == 0:
 		add(missing(m, q))
 	default:

@@ -12,10 +12,13 @@ import (
 
 const (
 	// enough is the share of the needed replicas that counts as following: an HPA does nothing within its tolerance
-	// of 10 %.
+	// of 10 %, which is down to 0.91.
 	enough = 0.9
 	// AllowedBehind is how long after the users the replicas may come.
 	AllowedBehind = 30 * time.Second
+	// moment is the share of the day for which users must be there to count as the peak: what came and went between
+	// two readings cannot be followed.
+	moment = 0.05
 	// leastRise is by what factor the need must grow for a day to prove anything.
 	leastRise = 2
 	// leftOver is the share of the day's swing that may still be there at its end.
@@ -48,12 +51,13 @@ func Judge(samples []Sample, t Target) Verdict {
 		return v
 	}
 	first, last := samples[0], samples[len(samples)-1]
-	peak := t.Need(v.MostUsers)
+	crowd := lasting(samples)
+	peak := t.Need(crowd)
 	if peak < leastRise*t.Need(first.Users) {
 		v.because("the users never rose enough to need more replicas: at most %s", human.Count(v.MostUsers))
 	}
 	if float64(v.MostReady) < enough*peak {
-		v.because("at the peak %d pods were ready, but %s users need %s", v.MostReady, human.Count(v.MostUsers), human.Number(peak))
+		v.because("at the peak %d pods were ready, but %s users need %s", v.MostReady, human.Count(crowd), human.Number(peak))
 	}
 	end := t.Need(last.Users)
 	if most := end + 1 + leftOver*(peak-end); float64(last.Ready) > most {
@@ -101,4 +105,14 @@ func behind(samples []Sample, t Target) time.Duration {
 		}
 	}
 	return last.At - samples[0].At
+}
+
+// lasting is the number of users that were there at least for a moment, all its parts together.
+func lasting(samples []Sample) int {
+	numbers := make([]int, 0, len(samples))
+	for _, s := range samples {
+		numbers = append(numbers, s.Users)
+	}
+	slices.Sort(numbers)
+	return numbers[len(numbers)-1-int(moment*float64(len(numbers)))]
 }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"math"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,6 +104,11 @@ func TestMeasures(t *testing.T) {
 	require.Equal(t, 1, v.NoValue)
 	require.Equal(t, time.Second, v.AgeMedian)
 	require.Equal(t, 2*time.Second, v.AgeMost)
+
+	// A second at which more users were there than anybody could follow does not count.
+	samples := day(6, 1)
+	samples[90].Users = 4000
+	require.True(t, Judge(samples, target).Followed())
 }
 
 func TestSummary(t *testing.T) {
@@ -116,6 +122,9 @@ func TestSummary(t *testing.T) {
 		}
 		want, err := os.ReadFile(file)
 		require.NoError(t, err)
+		for line := range strings.Lines(text) {
+			require.LessOrEqual(t, len(line), 81, "it must fit into 80 columns")
+		}
 		require.Equal(t, string(want), text, "if this is right: go test ./cmd/plimsoll/demo/report -update")
 	}
 	require.Equal(t, "Nothing was observed.\n", Summary(nil, target, true))

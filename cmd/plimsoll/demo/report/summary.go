@@ -29,8 +29,8 @@ func Summary(samples []Sample, t Target, judged bool) string {
 	}
 	_ = w.Flush() // writes to memory
 	v := Judge(samples, t)
-	fmt.Fprintf(&b, "\nMost      %s users on %d pods; %s users per pod are wanted, which is %s pods\n",
-		human.Count(v.MostUsers), v.MostReady, human.Number(t.PerPod), human.Number(t.Need(v.MostUsers)))
+	fmt.Fprintf(&b, "\nMost      %s users; %d pods ready of %s needed for %s users each\n",
+		human.Count(v.MostUsers), v.MostReady, human.Number(t.Need(v.MostUsers)), human.Number(t.PerPod))
 	fmt.Fprintln(&b, "Delay     "+delay(v))
 	fmt.Fprintf(&b, "Values    %s old in the median, %s at most; none in %s of %s\n",
 		WholeSeconds(v.AgeMedian), WholeSeconds(v.AgeMost), human.Count(v.NoValue), human.Things(len(samples), "observation"))
@@ -45,15 +45,15 @@ func sentence(v Verdict) string {
 	if v.Followed() {
 		return "The HPA followed the users up and down."
 	}
-	return "The HPA did not follow the users: " + strings.Join(v.Reasons, "; ") + "."
+	return "The HPA did not follow the users:\n- " + strings.Join(v.Reasons, "\n- ")
 }
 
 func delay(v Verdict) string {
-	late := fmt.Sprintf("at most %s late (%s are allowed)", human.Age(v.Behind), human.Age(AllowedBehind))
+	late := fmt.Sprintf("at most %s late, %s allowed", human.Age(v.Behind), human.Age(AllowedBehind))
 	if v.Rise == nil || v.Fall == nil {
-		return "the users or the replicas did not both rise and fall; " + late
+		return "needs a rise and a fall; " + late
 	}
-	return fmt.Sprintf("the replicas rose %s the users and fell %s them; %s", after(*v.Rise), after(*v.Fall), late)
+	return fmt.Sprintf("up %s, down %s the users; %s", after(*v.Rise), after(*v.Fall), late)
 }
 
 func after(d time.Duration) string {

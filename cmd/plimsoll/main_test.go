@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+)
+
+// execute runs the program with a kubeconfig that leads nowhere.
+func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	require.NoError(t, err)
+	defer out.Close()
+	var errors bytes.Buffer
+	code = run(args, out, &errors)
+	_, err = out.Seek(0, io.SeekStart)
+	require.NoError(t, err)
+	text, err := io.ReadAll(out)
+	require.NoError(t, err)
+	return code, string(text), errors.String()
+}
+
+func TestRun(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args           []string
+		code           int
+		stdout, stderr string
+	}{
+		"help":              {[]string{"--help"}, 0, "kubectl-plimsoll", ""},
+		"unknown command":   {[]string{"explian"}, 1, "", `unknown command "explian"`},
+		"no metric":         {[]string{"explain", "metric"}, 1, "", "accepts between 1 and 2 arg(s)"},
+		"not a metric":      {[]string{"explain", "metric", "a/b/c"}, 1, "", "write NAMESPACE/METRIC"},
+		"unknown output":    {[]string{"explain", "metric", "shop/online_users", "-o", "xml"}, 1, "", "use table or json"},
+		"bad context":       {[]string{"explain", "metric", "shop/online_users", "--context", "none"}, 1, "", "the kubeconfig cannot be used"},
+		"too short a day":   {[]string{"demo", "--duration", "10s"}, 1, "", "at least 2m"},
+		"complete nothing":  {[]string{cobra.ShellCompRequestCmd, "explain", "metric", "shop/"}, 0, ":4", ""},
+		"complete -o":       {[]string{cobra.ShellCompRequestCmd, "explain", "metric", "shop/x", "-o", ""}, 0, "json", ""},
+		"bash's completion": {[]string{"completion", "bash"}, 0, "__start_plimsoll", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := execute(t, tc.args...)
+			require.Equal(t, tc.code, code, stderr)
+			require.Contains(t, stdout, tc.stdout)
+			require.Contains(t, stderr, tc.stderr)
+		})
+	}
+}
