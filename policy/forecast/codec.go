@@ -55,7 +55,7 @@ func (c *codec) number(v *int64) {
 func (c *codec) count(v *int) {
 	n := int64(*v)
 	c.number(&n)
-	if c.err == nil && (n < 0 || n > math.MaxInt32) {
+	if c.reading && c.err == nil && (n < 0 || n > math.MaxInt32) {
 		c.err = fmt.Errorf("a count is %d", n)
 		return
 	}
@@ -81,11 +81,16 @@ func (c *codec) exact(v *float64) {
 	bits := int64(math.Float64bits(*v))
 	c.number(&bits)
 	*v = math.Float64frombits(uint64(bits))
-	c.check(*v, false)
+	c.check(*v, false, wildest)
 }
 
-// short codes numbers in half the space: 20 bits of mantissa, one part in a million. They may be NaN (unknown).
-func (c *codec) short(values ...*float64) {
+// short codes numbers in half the space: 20 bits of mantissa, one part in a million.
+func (c *codec) short(values ...*float64) { c.halves(values, false) }
+
+// maybe does the same with numbers that may be NaN (unknown).
+func (c *codec) maybe(values ...*float64) { c.halves(values, true) }
+
+func (c *codec) halves(values []*float64, mayBeUnknown bool) {
 	for _, v := range values {
 		b := c.bytes(4)
 		if b == nil {
@@ -100,7 +105,7 @@ func (c *codec) short(values ...*float64) {
 			continue
 		}
 		*v = math.Float64frombits(uint64(binary.LittleEndian.Uint32(b)) << 32)
-		c.check(*v, true)
+		c.check(*v, mayBeUnknown, wildest*wildest)
 	}
 }
 
@@ -110,13 +115,26 @@ func (c *codec) shorts(values []float64) {
 	}
 }
 
+// wildest is a little more than any number that a forecaster makes of values up to `largest`.
+const wildest = 1000 * largest
+
 // check refuses numbers that no forecaster holds.
-func (c *codec) check(v float64, mayBeUnknown bool) {
-	if c.err != nil || math.IsNaN(v) && mayBeUnknown {
+func (c *codec) check(v float64, mayBeUnknown bool, most float64) {
+	if !c.reading || c.err != nil || math.IsNaN(v) && mayBeUnknown {
 		return
 	}
-	if !(math.Abs(v) <= largest*largest*1e9) {
+	if !(math.Abs(v) <= most) {
 		c.err = fmt.Errorf("a number is %v", v)
+	}
+}
+
+// sizes codes numbers that are never negative.
+func (c *codec) sizes(values ...*float64) {
+	for _, v := range values {
+		c.exact(v)
+		if c.reading && c.err == nil && *v < 0 {
+			c.err = fmt.Errorf("a size is %v", *v)
+		}
 	}
 }
 

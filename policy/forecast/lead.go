@@ -81,9 +81,9 @@ func (l *lead) learn(index int64, value float64, s *state) {
 }
 
 // predict makes the forecast from the step `index`, and keeps it until its outcome.
-func (l *lead) predict(index int64, s *state, known bool) {
+func (l *lead) predict(index int64, s *state, measured bool) {
 	p := l.due(index) // the same slot: that outcome has just been learned
-	p.known = known
+	p.known = measured
 	p.now, p.size = s.now, s.size
 	if p.size < math.SmallestNonzeroFloat32 { // all zero so far: any unit will do
 		p.size = 1
@@ -93,11 +93,10 @@ func (l *lead) predict(index int64, s *state, known bool) {
 	l.features(s, p)
 	p.members[regressed] = s.now + p.size*l.regression.predict(&p.features)
 	for i := range p.members {
-		p.members[i] = s.within(p.members[i])
+		p.members[i] = s.within(known(p.members[i], s.now))
 	}
-	p.forecast = l.mixture.combine(&p.members)
-	p.upper = s.within(l.margin.upper(p.forecast))
-	p.upper = max(p.forecast, p.upper)
+	p.forecast = s.within(l.mixture.combine(&p.members))
+	p.upper = max(p.forecast, s.within(l.margin.upper(p.forecast)))
 }
 
 // members fills in what each model says, except the regression, which uses the others' answers.

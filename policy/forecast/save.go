@@ -126,23 +126,24 @@ func (f *Forecaster) fields(c *codec) {
 }
 
 func (s *state) fields(c *codec) {
-	for _, v := range []*float64{&s.now, &s.last, &s.before, &s.fast, &s.slow, &s.size, &s.least, &s.most} {
+	for _, v := range []*float64{&s.now, &s.last, &s.before, &s.fast, &s.slow, &s.least, &s.most} {
 		c.exact(v)
 	}
+	c.sizes(&s.size)
 	c.number(&s.learned)
 	c.count(&s.count)
 	c.series(s.recent)
 	m := &s.smooth
 	c.exact(&m.level)
 	c.exact(&m.trend)
-	c.exact(&m.usual)
+	c.sizes(&m.usual)
 	c.count(&m.seen)
 	c.series(m.season)
 	for _, p := range []*profile{&s.day, &s.week} {
-		c.short(&p.residual)
+		c.maybe(&p.residual)
 		c.number(&p.seen)
 		c.series(p.values)
-		if c.err == nil && p.seen < 0 {
+		if c.reading && c.err == nil && p.seen < 0 {
 			c.err = fmt.Errorf("a count is %d", p.seen)
 		}
 	}
@@ -156,9 +157,7 @@ func (l *lead) fields(c *codec) {
 	c.short(&l.regression.usual)
 	c.count(&l.regression.seen)
 	m := &l.margin
-	for _, v := range []*float64{&m.factor, &m.typical, &m.fast, &m.slow} {
-		c.exact(v)
-	}
+	c.sizes(&m.factor, &m.typical, &m.fast, &m.slow)
 	c.count(&m.seen)
 	c.short(&l.dayStays.product, &l.dayStays.square, &l.weekStays.product, &l.weekStays.square)
 	for i := range l.waiting {
@@ -166,7 +165,8 @@ func (l *lead) fields(c *codec) {
 		c.flag(&p.known)
 		c.shorts(p.members[:])
 		c.shorts(p.features[:])
-		c.short(&p.size, &p.dayResidual, &p.weekResidual, &p.now, &p.forecast, &p.upper)
+		c.short(&p.size, &p.now, &p.forecast, &p.upper)
+		c.maybe(&p.dayResidual, &p.weekResidual)
 	}
 	a := &l.accuracy
 	c.count(&a.count)

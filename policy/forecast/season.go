@@ -13,7 +13,7 @@ const (
 	// how strongly a series must resemble itself one period later (autocorrelation) for the period to count
 	resemblance = 0.3
 	// a peak nearly as high as the best is as good: the shortest such period is the true one, the others its multiples
-	nearlyBest = 0.9
+	nearlyBest = 0.8
 	// the calendar's day wins unless another period is so much stronger
 	calendarBonus = 0.15
 	// periods shorter than that many steps are noise or the step itself
