@@ -19,7 +19,7 @@ func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	require.NoError(t, err)
-	defer out.Close()
+	t.Cleanup(func() { require.NoError(t, out.Close()) })
 	var errors bytes.Buffer
 	code = run(args, out, &errors)
 	_, err = out.Seek(0, io.SeekStart)

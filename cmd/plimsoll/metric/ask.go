@@ -80,7 +80,7 @@ func sentence(err error, q Question) error {
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("%w; see what is defined with: kubectl get metricrules -n %s; kubectl get clustermetricrules", err, q.Namespace)
 	case apierrors.IsServiceUnavailable(err):
-		return fmt.Errorf("Plimsoll's adapter does not answer: %s; kubectl get pods -n plimsoll-system (%w)", seeService, err)
+		return fmt.Errorf("the adapter of Plimsoll does not answer: %s; kubectl get pods -n plimsoll-system (%w)", seeService, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("no answer about %s/%s in time: %s (%w)", q.Namespace, q.Metric, seeService, err)
 	case utilnet.IsConnectionRefused(err):

@@ -64,7 +64,7 @@ func TestAskErrors(t *testing.T) {
 			[]string{"near matches: online-users", "kubectl get metricrules -n shop"}},
 		"no such group": {http.NotFound, []string{"Plimsoll's adapter is not installed", "kubectl describe apiservice"}},
 		"adapter down": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "service unavailable", 503) },
-			[]string{"Plimsoll's adapter does not answer", "plimsoll-system"}},
+			[]string{"the adapter of Plimsoll does not answer", "plimsoll-system"}},
 		"adapter fails": {status(500, metav1.StatusReasonInternalError, "boom"), []string{"shop/online_users cannot be explained", "boom"}},
 		"not JSON":      {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }, []string{"same version"}},
 	} {

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/human"
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/lint"
+)
+
+// maxLintBytes is far more than the API server would take for one object, and room for many.
+const maxLintBytes = 64 << 20
+
+func newLint() *cobra.Command {
+	return &cobra.Command{
+		Use:   "lint FILE...",
+		Short: "Check ScaleSchedules without a cluster: mistakes, contradictions, jumps, clock changes",
+		Long: `lint checks manifests of ScaleSchedules without a cluster. It applies the checks of the API server and of the
+scaler, and looks for contradictions and surprises in the next 400 days: windows that never begin or never decide,
+floors that more than double at once, floors above the HPA's maximum, local times that a clock change skips or repeats.
+
+Give it the HPAs' manifests too, and it compares the windows with their bounds. "-" reads standard input.
+The exit code is 1 if there is an error; warnings and notes leave it at 0.`,
+		Example: `  plimsoll lint schedules.yaml hpa.yaml
+  kubectl kustomize overlays/production | plimsoll lint -`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			var files []lint.File
+			for _, name := range args {
+				text, err := readManifest(c.InOrStdin(), name)
+				if err != nil {
+					return err
+				}
+				files = append(files, lint.File{Name: name, Text: text})
+			}
+			report, err := lint.Check(files, time.Now())
+			if err != nil {
+				return err
+			}
+			if err := report.Write(c.OutOrStdout()); err != nil {
+				return err
+			}
+			if n := report.Count(lint.Error); n > 0 {
+				return fmt.Errorf("lint found %s", human.Things(n, "error"))
+			}
+			return nil
+		},
+	}
+}
+
+func readManifest(stdin io.Reader, name string) ([]byte, error) {
+	from := stdin
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("read the manifest: %w", err)
+		}
+		defer file.Close()
+		from = file
+	}
+	text, err := io.ReadAll(io.LimitReader(from, maxLintBytes+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	case len(text) > maxLintBytes:
+		return nil, errors.New(name + " is larger than 64 MiB; give lint the manifests only")
+	}
+	return text, nil
+}

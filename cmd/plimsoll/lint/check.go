@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/plimsoll/plimsoll/policy/schedule"
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+)
+
+// checked is a valid schedule.
+type checked struct {
+	source
+	typed    *v1alpha1.ScaleSchedule
+	compiled *schedule.Schedule
+}
+
+// target is an HPA of the files.
+type target struct {
+	source
+	hpa *autoscalingv2.HorizontalPodAutoscaler
+}
+
+type checker struct {
+	validator *validator
+	zones     *schedule.Zones
+	now       time.Time
+	report    Report
+	schedules []checked
+	targets   []target
+}
+
+func (c *checker) say(s source, severity Severity, window, text string) {
+	c.report.Messages = append(c.report.Messages, Message{place: s.place, Severity: severity, Object: s.name(), Window: window, Text: text})
+}
+
+// object looks at one object alone. Kinds that are neither schedules nor HPAs are left out.
+func (c *checker) object(s source) {
+	group := s.object.GroupVersionKind().Group
+	switch {
+	case s.object.GetKind() == "ScaleSchedule" && group == v1alpha1.GroupName:
+		c.report.Schedules++
+		c.schedule(s)
+	case s.object.GetKind() == "HorizontalPodAutoscaler" && group == "autoscaling":
+		hpa, err := toHPA(s.object)
+		if err != nil {
+			c.say(s, Error, "", err.Error())
+			return
+		}
+		c.targets = append(c.targets, target{s, hpa})
+	}
+}
+
+func (c *checker) schedule(s source) {
+	if s.object.GroupVersionKind().GroupVersion() != v1alpha1.SchemeGroupVersion {
+		c.say(s, Error, "", fmt.Sprintf("apiVersion %s is not known; write %s", s.object.GetAPIVersion(), v1alpha1.SchemeGroupVersion))
+		return
+	}
+	if found := c.validator.validate(s.object.Object); len(found) > 0 {
+		for _, text := range found {
+			c.say(s, Error, "", text)
+		}
+		return
+	}
+	if typed, compiled := c.compile(s); compiled != nil {
+		c.schedules = append(c.schedules, checked{s, typed, compiled})
+	}
+}
+
+// together looks at the schedules of each HPA.
+func (c *checker) together() {
+	matched := make([]bool, len(c.schedules))
+	waits := map[string]map[schedule.Target][]schedule.Target{}
+	for _, t := range c.targets {
+		var group []checked
+		for i, s := range c.schedules {
+			if s.appliesTo(t) {
+				matched[i] = true
+				group = append(group, s)
+				s.waitsOf(t.hpa.Name, waits)
+			}
+		}
+		c.group(group, observations(t.hpa))
+	}
+	unknown := map[string][]checked{}
+	for i, s := range c.schedules {
+		if matched[i] {
+			continue
+		}
+		key := s.namespace() + "/" + s.place.file + s.name()
+		wanted := "No HPA of these files has the labels of its targetSelector"
+		if ref := s.typed.Spec.TargetRef; ref != nil {
+			key = s.namespace() + "//" + ref.Name
+			wanted = fmt.Sprintf("The HPA %s is not among these files", ref.Name)
+			s.waitsOf(ref.Name, waits)
+		}
+		unknown[key] = append(unknown[key], s)
+		c.say(s.source, Note, "", wanted+", so nothing was compared with its minReplicas, maxReplicas and target")
+	}
+	for _, group := range unknown {
+		c.group(group, schedule.Observations{})
+	}
+	c.circles(waits)
+}
+
+func (s checked) appliesTo(t target) bool {
+	if s.namespace() != t.namespace() {
+		return false
+	}
+	if ref := s.typed.Spec.TargetRef; ref != nil {
+		return ref.Name == t.hpa.Name
+	}
+	selector, err := metav1.LabelSelectorAsSelector(s.typed.Spec.TargetSelector)
+	return err == nil && selector.Matches(labels.Set(t.hpa.Labels))
+}
+
+func (s checked) waitsOf(name string, waits map[string]map[schedule.Target][]schedule.Target) {
+	ns := s.namespace()
+	if waits[ns] == nil {
+		waits[ns] = map[schedule.Target][]schedule.Target{}
+	}
+	self := schedule.Target{Kind: v1alpha1.DefaultTargetKind, Name: name}
+	for _, window := range s.typed.PlainSpec().Windows {
+		for _, after := range window.After {
+			waits[ns][self] = append(waits[ns][self], after.Target)
+		}
+	}
+}
+
+// group reports what the schedules of one HPA do to each other.
+func (c *checker) group(group []checked, obs schedule.Observations) {
+	rules := make([]*schedule.Schedule, len(group))
+	for i, s := range group {
+		rules[i] = s.compiled
+	}
+	for _, found := range schedule.Lint(rules, obs, c.now) {
+		severity := Warning
+		if found.Note {
+			severity = Note
+		}
+		for _, s := range group {
+			if s.typed.Name == found.Schedule {
+				c.say(s.source, severity, found.Window, found.Message)
+			}
+		}
+	}
+}
+
+func (c *checker) circles(waits map[string]map[schedule.Target][]schedule.Target) {
+	for ns, edges := range waits {
+		circle := schedule.Circle(edges)
+		if circle == nil {
+			continue
+		}
+		names := make([]string, len(circle))
+		for i, t := range circle {
+			names[i] = t.Name
+		}
+		for _, s := range c.schedules {
+			if ref := s.typed.Spec.TargetRef; s.namespace() == ns && (ref == nil || slices.Contains(names, ref.Name)) {
+				c.say(s.source, Warning, "", "by `after`, HPAs wait for each other in a circle, all of them until their timeouts: "+strings.Join(names, " waits for "))
+			}
+		}
+	}
+}
+
+// observations are what an HPA's manifest says about the arithmetic.
+func observations(hpa *autoscalingv2.HorizontalPodAutoscaler) schedule.Observations {
+	obs := schedule.Observations{BaseMin: 1, BaseMax: hpa.Spec.MaxReplicas}
+	if hpa.Spec.MinReplicas != nil {
+		obs.BaseMin = *hpa.Spec.MinReplicas
+	}
+	count := 0
+	for _, m := range hpa.Spec.Metrics {
+		var of autoscalingv2.MetricTarget
+		switch {
+		case m.Pods != nil:
+			of = m.Pods.Target
+		case m.Object != nil:
+			of = m.Object.Target
+		case m.External != nil:
+			of = m.External.Target
+		}
+		if of.AverageValue != nil {
+			obs.PerReplicaMilli, count = of.AverageValue.MilliValue(), count+1
+		}
+	}
+	if count != 1 {
+		obs.PerReplicaMilli = 0
+	}
+	return obs
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package lint checks manifests of ScaleSchedules without a cluster: with the checks of the API server, with those of
+// the scaler, and for contradictions and surprises of the next 400 days.
+package lint
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/human"
+	"github.com/plimsoll/plimsoll/manifests"
+	"github.com/plimsoll/plimsoll/policy/schedule"
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+)
+
+// Severity says how bad a message is.
+type Severity string
+
+// The severities.
+const (
+	Error   Severity = "error"   // the API server or the scaler refuses the object
+	Warning Severity = "warning" // it is probably not what its author wants
+	Note    Severity = "note"    // good to know
+)
+
+// Message is one finding.
+type Message struct {
+	place
+	Severity Severity
+	Object   string // ScaleSchedule shop
+	Window   string
+	Text     string
+}
+
+// String returns "shop.yaml:12: warning: ScaleSchedule shop, window evening: ...".
+func (m Message) String() string {
+	text := fmt.Sprintf("%s:%d: %s: ", m.file, m.line, m.Severity)
+	if m.Object != "" {
+		text += m.Object
+		if m.Window != "" {
+			text += ", window " + m.Window
+		}
+		text += ": "
+	}
+	return text + m.Text
+}
+
+// File is the text of a file and the name to report.
+type File struct {
+	Name string
+	Text []byte
+}
+
+// Report is what was found.
+type Report struct {
+	Schedules int
+	Messages  []Message // by file and line
+}
+
+// Check looks at all files together: HPAs in them give the bounds that schedules are compared with.
+func Check(files []File, now time.Time) (Report, error) {
+	crd, err := manifests.Files.ReadFile("crd/plimsoll.dev_scaleschedules.yaml")
+	if err != nil {
+		return Report{}, fmt.Errorf("read the ScaleSchedule's CRD in this binary: %w", err)
+	}
+	validator, err := newValidator(crd)
+	if err != nil {
+		return Report{}, err
+	}
+	c := checker{validator: validator, now: now, zones: &schedule.Zones{}}
+	for _, file := range files {
+		sources, messages := read(file.Name, file.Text)
+		c.report.Messages = append(c.report.Messages, messages...)
+		for _, source := range sources {
+			c.object(source)
+		}
+	}
+	c.together()
+	c.report.Messages = inOrder(c.report.Messages, files)
+	return c.report, nil
+}
+
+// inOrder sorts by file and line, and removes what was said twice.
+func inOrder(messages []Message, files []File) []Message {
+	order := map[string]int{}
+	for i, file := range files {
+		order[file.Name] = i
+	}
+	rank := map[Severity]int{Error: 0, Warning: 1, Note: 2}
+	slices.SortStableFunc(messages, func(a, b Message) int {
+		return cmp.Or(cmp.Compare(order[a.file], order[b.file]), cmp.Compare(a.line, b.line), cmp.Compare(rank[a.Severity], rank[b.Severity]))
+	})
+	said := map[Message]bool{}
+	return slices.DeleteFunc(messages, func(m Message) bool {
+		again := said[m]
+		said[m] = true
+		return again
+	})
+}
+
+// Count returns how many messages have a severity.
+func (r Report) Count(severity Severity) int {
+	n := 0
+	for _, m := range r.Messages {
+		if m.Severity == severity {
+			n++
+		}
+	}
+	return n
+}
+
+// Write prints the messages, one in each line, and a summary.
+func (r Report) Write(out io.Writer) error {
+	for _, m := range r.Messages {
+		if _, err := fmt.Fprintln(out, m); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(out, "%s: %s, %s, %s\n", human.Things(r.Schedules, "ScaleSchedule"),
+		human.Things(r.Count(Error), "error"), human.Things(r.Count(Warning), "warning"), human.Things(r.Count(Note), "note"))
+	return err
+}
+
+// problems splits the error of Compile.
+func problems(err error) []error {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+func newBufferedReader(text []byte) *bufio.Reader { return bufio.NewReader(bytes.NewReader(text)) }
+
+// compile returns nil after errors, which it reports.
+func (c *checker) compile(s source) (*v1alpha1.ScaleSchedule, *schedule.Schedule) {
+	typed, err := toSchedule(s.object)
+	if err != nil {
+		c.say(s, Error, "", err.Error())
+		return nil, nil
+	}
+	compiled, err := typed.Compile(c.zones)
+	if err == nil {
+		return typed, compiled
+	}
+	for _, problem := range problems(err) {
+		c.say(s, Error, "", "spec."+problem.Error())
+	}
+	return nil, nil
+}
