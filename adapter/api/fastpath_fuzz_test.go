@@ -56,6 +56,9 @@ func FuzzFastPath(f *testing.F) {
 		info, err := resolver.NewRequestInfo(r)
 		require.NoError(t, err)
 		sameMeaning(t, q, info)
+		short, err := hotInfo{resolver}.NewRequestInfo(r)
+		require.NoError(t, err)
+		require.Equal(t, info, short)
 		r = r.WithContext(request.WithRequestInfo(r.Context(), info))
 		got, want := httptest.NewRecorder(), httptest.NewRecorder()
 		if !fast.serve(got, r, &q) {

@@ -69,6 +69,7 @@ func (o *Options) config(metrics *Metrics) (*genericapiserver.Config, error) {
 		return nil, fmt.Errorf("setting up features: %w", err)
 	}
 	c.ShutdownDelayDuration = s.ShutdownDelay
+	c.RequestInfoResolver = hotInfo{genericapiserver.NewRequestInfoResolver(c)}
 	o.document(c)
 	c.AddReadyzChecks(healthz.NamedCheck("data", func(*http.Request) error { return o.Data() }))
 	c.AddLivezChecks(healthz.NamedCheck("evaluation", func(*http.Request) error { return o.Evaluation() }))
