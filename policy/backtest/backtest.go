@@ -31,14 +31,17 @@ type Options struct {
 
 // Result of a backtest. All numbers are finite.
 type Result struct {
-	Step    time.Duration
-	Seasons forecast.Seasons
+	Step     time.Duration
+	Seasons  forecast.Seasons
+	Quantile float64
 	// Points in the series after resampling, holes not counted, and the first time that is judged.
 	Points     int
 	JudgedFrom time.Time
 	// CPUMicrosPerPoint is the cost of one point, all lead times together.
 	CPUMicrosPerPoint float64
-	Leads             []LeadResult
+	// PerReplica is the demand that one replica is taken to serve: a twentieth of the series' mean.
+	PerReplica float64
+	Leads      []LeadResult
 }
 
 // LeadResult judges one lead time on the last half of the series.
@@ -52,6 +55,8 @@ type LeadResult struct {
 	Coverage, CoverageTopDecile float64
 	// Overprovision is sum(bound) / sum(actual) - 1; 0 when the demand is 0.
 	Overprovision float64
+	// Policies compares scaling by the HPA, by last week, by the forecast and others; empty when the mean is not above 0.
+	Policies []PolicyResult
 	// Outcomes are the judged points, in order of time.
 	Outcomes []Outcome
 }
@@ -87,7 +92,7 @@ func Run(points []forecast.Point, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	r := Result{Step: g.step, Seasons: seasons, Points: len(g.points), JudgedFrom: g.points[g.half].Time}
+	r := Result{Step: g.step, Seasons: seasons, Quantile: f.Config().Quantile, Points: len(g.points), JudgedFrom: g.points[g.half].Time}
 	begin := time.Duration(0)
 	if o.CPU != nil {
 		begin = o.CPU()
@@ -99,8 +104,13 @@ func Run(points []forecast.Point, o Options) (Result, error) {
 	if o.CPU != nil {
 		r.CPUMicrosPerPoint = float64((o.CPU() - begin).Nanoseconds()) / 1000 / float64(len(g.points))
 	}
+	r.PerReplica = g.perReplica()
 	for i, lead := range leads {
-		r.Leads = append(r.Leads, judge(g, seasons, lead, said[i]))
+		judged := judge(g, seasons, lead, said[i])
+		if r.PerReplica > 0 {
+			judged.Policies = Compare(judged.Outcomes, g.step, r.PerReplica)
+		}
+		r.Leads = append(r.Leads, judged)
 	}
 	return r, nil
 }

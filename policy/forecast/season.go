@@ -26,18 +26,21 @@ const (
 // minutes, a batch job every six hours) gets that period, and as its week the multiple up to 14 that fits best, or 7.
 // Only the given points are looked at: give the past.
 func FindSeasons(points []Point, step time.Duration) Seasons {
+	if step <= 0 {
+		return calendar
+	}
 	values := onGrid(points, step)
 	if len(values) < 3*fewestSteps {
-		return calendar
+		return calendarAt(step)
 	}
 	like := autocorrelation(detrend(values))
 	period := strongest(like, fewestSteps, len(values)/3)
 	if period == 0 {
-		return calendar
+		return calendarAt(step)
 	}
 	day := inSteps(calendar.Day, step)
 	if day > 0 && day <= len(values)/2 && like[day]+calendarBonus >= like[period] {
-		return calendar
+		return calendarAt(step)
 	}
 	found := Seasons{Day: time.Duration(period) * step}
 	found.Week = time.Duration(weekOf(like, period, len(values)/3)) * found.Day
@@ -45,9 +48,21 @@ func FindSeasons(points []Point, step time.Duration) Seasons {
 		found.Week = 0
 	}
 	if found.Day/step > maxWeekSteps {
-		return calendar
+		return calendarAt(step)
 	}
 	return found
+}
+
+// calendarAt is the calendar's day and week, as far as they can be remembered at the step.
+func calendarAt(step time.Duration) Seasons {
+	s := calendar
+	if s.Week/step > maxWeekSteps {
+		s.Week = 0
+	}
+	if s.Day/step > maxWeekSteps {
+		s.Day = 0
+	}
+	return s
 }
 
 // onGrid gives one value per step; a hole takes the value before it. At most the newest four weeks of minutes.

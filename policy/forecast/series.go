@@ -72,30 +72,42 @@ func CounterRates(samples []Point) []Point {
 }
 
 // StepOf finds the step of a series in order: the shortest distance in time that occurs at least as often as a
-// tenth of the points, so that one stray point does not make the grid fine. Zero when there are fewer than two
+// tenth of the points, so that one stray point does not make the grid fine. Where the times jitter, so that no
+// distance is frequent, it is the median distance, rounded to a usual step. Zero when there are fewer than two
 // different times.
 func StepOf(points []Point) time.Duration {
 	counts := map[time.Duration]int{}
-	total := 0
+	var all []time.Duration
 	for i := 1; i < len(points); i++ {
 		if d := points[i].Time.Sub(points[i-1].Time); d > 0 {
 			counts[d]++
-			total++
+			all = append(all, d)
 		}
 	}
-	var best, most time.Duration
+	if len(all) == 0 {
+		return 0
+	}
+	var best time.Duration
 	for d, n := range counts {
-		if n*10 >= total && (best == 0 || d < best) {
+		if n*10 >= len(all) && (best == 0 || d < best) {
 			best = d
-		}
-		if most == 0 || n > counts[most] || n == counts[most] && d < most {
-			most = d
 		}
 	}
 	if best == 0 {
-		return most
+		slices.Sort(all)
+		best = all[len(all)/2]
 	}
-	return best
+	return usualStep(best)
+}
+
+// usualStep gives the usual step nearby (within a tenth), or the step itself.
+func usualStep(step time.Duration) time.Duration {
+	for _, s := range []float64{1, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 86400} {
+		if math.Abs(step.Seconds()-s) <= s/10 {
+			return time.Duration(s) * time.Second
+		}
+	}
+	return step
 }
 
 // stepIndex numbers the steps from the Unix epoch, so that two series of one step share their numbering.
