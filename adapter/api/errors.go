@@ -49,6 +49,11 @@ func needsNamespace(q *customRead) error {
 		fmt.Errorf("%s are namespaced: ask for metric %s under /namespaces/<namespace>/%s/<name>/%s", q.resource, q.metric, q.resource, q.metric))
 }
 
+func otherNamespace(q *customRead) error {
+	return refuse(http.StatusBadRequest, metav1.StatusReasonBadRequest,
+		fmt.Errorf("a metric of a namespace is read in that namespace only: ask for metric %s under /namespaces/<name>/metrics/%s", q.metric, q.metric))
+}
+
 // noValue is an answer without the row that was asked for: 404 after a good evaluation, 503 after a failed one.
 func noValue(e *snapshot.Entry, what string) error {
 	if o := e.Outcome(); o != nil && o.Err != nil {

@@ -59,6 +59,9 @@ type answer struct {
 // custom answers a read of a custom metric. Errors are *apierrors.StatusError.
 func (r *reader) custom(ctx context.Context, q *customRead, a *answer) error {
 	a.rows, a.names = a.rows[:0], a.names[:0]
+	if q.resource == namespaces && q.namespace != "" && q.name != q.namespace {
+		return otherNamespace(q) // the caller was authorized for q.namespace
+	}
 	catalog := r.store.Catalog()
 	e := catalog.Custom(q.ruleNamespace(), q.resource, q.metric)
 	if e == nil {
