@@ -20,6 +20,8 @@ type Observations struct {
 	// Lead is the measured time from a decision to Ready pods. Ramps end that much before their window starts.
 	Lead time.Duration
 
+	// Self is the target that is decided for; in a schedule for many targets, one does not wait for itself.
+	Self Target
 	// Ready says which targets of `after` have reached their own floors.
 	Ready map[Target]bool
 	// Released holds Decision.Released of the decision before: a ramp that has begun does not wait again when a pod of
@@ -38,7 +40,7 @@ type Occurrence struct {
 
 func (o Observations) equal(other Observations) bool {
 	return o.BaseMin == other.BaseMin && o.BaseMax == other.BaseMax && o.PerReplicaMilli == other.PerReplicaMilli &&
-		o.Lead == other.Lead && o.AssumeReady == other.AssumeReady &&
+		o.Lead == other.Lead && o.Self == other.Self && o.AssumeReady == other.AssumeReady &&
 		maps.Equal(o.Ready, other.Ready) && maps.Equal(o.Released, other.Released)
 }
 

@@ -110,7 +110,7 @@ func (w *window) waiting(s span, obs *Observations, lead, now int64) (targets []
 			timeout = DefaultAfterTimeout
 		}
 		limit := begin + int64(timeout/time.Second)
-		if now < limit && !obs.Ready[after.Target] {
+		if now < limit && !obs.Ready[after.Target] && after.Target != obs.Self {
 			targets = append(targets, after.Target)
 			until = max(until, limit)
 		}

@@ -82,6 +82,9 @@ func TestAfterHoldsTheRampBack(t *testing.T) {
 	require.Equal(t, []Target{payment}, waiting.Active[0].Waiting)
 	require.Empty(t, waiting.Released)
 
+	itself := Evaluate(rules, Observations{Self: payment}, at("18:40"))
+	require.EqualValues(t, 10, *itself.Min, "nobody waits for himself")
+
 	late := Evaluate(rules, Observations{}, at("18:50"))
 	require.EqualValues(t, 20, *late.Min, "the time-out has passed; the ramp's end does not move")
 

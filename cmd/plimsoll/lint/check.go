@@ -96,10 +96,10 @@ func (c *checker) together() {
 			continue
 		}
 		key := s.namespace() + "/" + s.place.file + s.name()
-		wanted := "No HPA of these files has the labels of its targetSelector"
+		wanted := "no HPA of these files has the labels of its targetSelector"
 		if ref := s.typed.Spec.TargetRef; ref != nil {
 			key = s.namespace() + "//" + ref.Name
-			wanted = fmt.Sprintf("The HPA %s is not among these files", ref.Name)
+			wanted = fmt.Sprintf("the HPA %s is not among these files", ref.Name)
 			s.waitsOf(ref.Name, waits)
 		}
 		unknown[key] = append(unknown[key], s)
@@ -122,6 +122,11 @@ func (s checked) appliesTo(t target) bool {
 	return err == nil && selector.Matches(labels.Set(t.hpa.Labels))
 }
 
+func (s checked) waits() bool {
+	return slices.ContainsFunc(s.typed.Spec.Windows, func(w v1alpha1.ScheduleWindow) bool { return len(w.After) > 0 })
+}
+
+// waitsOf notes what an HPA waits for in the windows of this schedule.
 func (s checked) waitsOf(name string, waits map[string]map[schedule.Target][]schedule.Target) {
 	ns := s.namespace()
 	if waits[ns] == nil {
@@ -130,7 +135,9 @@ func (s checked) waitsOf(name string, waits map[string]map[schedule.Target][]sch
 	self := schedule.Target{Kind: v1alpha1.DefaultTargetKind, Name: name}
 	for _, window := range s.typed.PlainSpec().Windows {
 		for _, after := range window.After {
-			waits[ns][self] = append(waits[ns][self], after.Target)
+			if after.Target != self { // nobody waits for himself
+				waits[ns][self] = append(waits[ns][self], after.Target)
+			}
 		}
 	}
 }
@@ -165,7 +172,8 @@ func (c *checker) circles(waits map[string]map[schedule.Target][]schedule.Target
 			names[i] = t.Name
 		}
 		for _, s := range c.schedules {
-			if ref := s.typed.Spec.TargetRef; s.namespace() == ns && (ref == nil || slices.Contains(names, ref.Name)) {
+			ref := s.typed.Spec.TargetRef
+			if s.namespace() == ns && s.waits() && (ref == nil || slices.Contains(names, ref.Name)) {
 				c.say(s.source, Warning, "", "by `after`, HPAs wait for each other in a circle, all of them until their timeouts: "+strings.Join(names, " waits for "))
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"strconv"
 	"strings"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -57,12 +59,26 @@ func read(file string, text []byte) ([]source, []Message) {
 		}
 		found, err := parse(document)
 		if err != nil {
-			messages = append(messages, Message{place: at, Severity: Error, Text: err.Error()})
+			messages = append(messages, unreadable(at, blankLines(document), err))
 		}
 		for _, object := range found {
 			sources = append(sources, source{at, object})
 		}
 	}
+}
+
+var yamlLine = regexp.MustCompile(`(error converting YAML to JSON: )?(yaml: )?(unmarshal errors: *)?line ([0-9]+): `)
+
+// unreadable moves the line that the YAML parser names, counted from the document's beginning, to where lines are shown.
+func unreadable(at place, blank int, err error) Message {
+	text := err.Error()
+	if match := yamlLine.FindStringSubmatch(text); match != nil {
+		if line, err := strconv.Atoi(match[4]); err == nil {
+			at.line += line - 1 - blank
+			text = strings.Replace(text, match[0], "", 1)
+		}
+	}
+	return Message{place: at, Severity: Error, Text: text}
 }
 
 // blankLines counts the lines of a document before its first field.
