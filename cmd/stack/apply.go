@@ -145,7 +145,11 @@ func eventually(ctx context.Context, check func(context.Context) error) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w; at last: %w", context.Cause(ctx), err)
+			cause := context.Cause(ctx)
+			if errors.Is(cause, err) {
+				return cause // it was check that gave up
+			}
+			return fmt.Errorf("%w; at last: %w", cause, err)
 		case <-time.After(step):
 		}
 	}

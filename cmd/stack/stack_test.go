@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -78,4 +79,35 @@ func TestInstalledWithItsOwnAccount(t *testing.T) {
 	_, err = client.CoreV1().ConfigMaps("shop").Get(t.Context(), "a", metav1.GetOptions{})
 	require.NoError(t, err)
 	require.ErrorContains(t, s.StopAdapter("adapter-0"), "there is none")
+}
+
+// Replicas come and go while the API server keeps reaching one of them.
+func TestReplicasComeAndGo(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "prometheus.yaml")
+	require.NoError(t, os.WriteFile(config, []byte("scrape_configs: []\n"), 0o600))
+	options := stack.Options{Adapters: 2}
+	options.PrometheusConfig = config
+	s := start(t, options)
+	client, err := kubernetes.NewForConfig(s.RESTConfig)
+	require.NoError(t, err)
+	served := func() {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			_, err := client.Discovery().ServerResourcesForGroupVersion("external.metrics.k8s.io/v1beta1")
+			return err == nil
+		}, 30*time.Second, 20*time.Millisecond)
+	}
+	served()
+	require.NotEqual(t, s.AdapterAddress("adapter-0"), s.AdapterAddress("adapter-1"))
+	require.ErrorContains(t, s.StartAdapter(t.Context(), "adapter-1"), "it runs already")
+
+	require.NoError(t, s.StopAdapter("adapter-0"), "it ends in order")
+	require.Zero(t, s.AdapterPID("adapter-0"))
+	require.NoError(t, s.WaitAvailable(t.Context()))
+	served()
+	require.NoError(t, s.StartAdapter(t.Context(), "adapter-0"))
+	require.NoError(t, s.KillAdapter("adapter-1"))
+	require.NoError(t, s.WaitAvailable(t.Context()))
+	served()
+	require.ErrorContains(t, s.StartAdapter(t.Context(), "broken", "--no-such-flag"), "no-such-flag")
 }
