@@ -30,6 +30,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&MetricRule{}, &MetricRuleList{},
 		&ClusterMetricRule{}, &ClusterMetricRuleList{},
 		&ScaleSchedule{}, &ScaleScheduleList{},
+		&ScaleForecast{}, &ScaleForecastList{},
 	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil

@@ -33,9 +33,13 @@ import (
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
-// scheduleValidator does what the API server does with a new ScaleSchedule: defaults, schema, CEL.
 func scheduleValidator(t *testing.T) func(object map[string]any) []string {
-	text, err := os.ReadFile("../../manifests/crd/plimsoll.dev_scaleschedules.yaml")
+	return validatorOf(t, "scaleschedules")
+}
+
+// validatorOf does what the API server does with a new object of a resource: defaults, schema, CEL.
+func validatorOf(t *testing.T, resource string) func(object map[string]any) []string {
+	text, err := os.ReadFile("../../manifests/crd/plimsoll.dev_" + resource + ".yaml")
 	require.NoError(t, err)
 	crd := &apiextensionsv1.CustomResourceDefinition{}
 	require.NoError(t, yaml.Unmarshal(text, crd))
