@@ -40,10 +40,11 @@ The exit code is 1 if there is an error; warnings and notes leave it at 0.`,
 				}
 				files = append(files, lint.File{Name: name, Text: text})
 			}
-			report, err := lint.Check(files, time.Now())
+			linter, err := lint.New()
 			if err != nil {
 				return err
 			}
+			report := linter.Check(files, time.Now())
 			if err := report.Write(c.OutOrStdout()); err != nil {
 				return err
 			}

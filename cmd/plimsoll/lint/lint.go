@@ -64,17 +64,25 @@ type Report struct {
 	Messages  []Message // by file and line
 }
 
-// Check looks at all files together: HPAs in them give the bounds that schedules are compared with.
-func Check(files []File, now time.Time) (Report, error) {
+// Linter checks files. It is not changed by that.
+type Linter struct{ validator *validator }
+
+// New prepares the checks of the API server from the CRD in this binary.
+func New() (*Linter, error) {
 	crd, err := manifests.Files.ReadFile("crd/plimsoll.dev_scaleschedules.yaml")
 	if err != nil {
-		return Report{}, fmt.Errorf("read the ScaleSchedule's CRD in this binary: %w", err)
+		return nil, fmt.Errorf("read the ScaleSchedule's CRD in this binary: %w", err)
 	}
 	validator, err := newValidator(crd)
 	if err != nil {
-		return Report{}, err
+		return nil, err
 	}
-	c := checker{validator: validator, now: now, zones: &schedule.Zones{}}
+	return &Linter{validator}, nil
+}
+
+// Check looks at all files together: HPAs in them give the bounds that schedules are compared with.
+func (l *Linter) Check(files []File, now time.Time) Report {
+	c := checker{validator: l.validator, now: now, zones: &schedule.Zones{}}
 	for _, file := range files {
 		sources, messages := read(file.Name, file.Text)
 		c.report.Messages = append(c.report.Messages, messages...)
@@ -84,7 +92,7 @@ func Check(files []File, now time.Time) (Report, error) {
 	}
 	c.together()
 	c.report.Messages = inOrder(c.report.Messages, files)
-	return c.report, nil
+	return c.report
 }
 
 // inOrder sorts by file and line, and removes what was said twice.

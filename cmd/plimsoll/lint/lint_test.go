@@ -19,6 +19,12 @@ var update = flag.Bool("update", false, "write the golden files")
 
 var now = time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC)
 
+func check(t *testing.T, files ...lint.File) lint.Report {
+	linter, err := lint.New()
+	require.NoError(t, err)
+	return linter.Check(files, now)
+}
+
 // What the command prints, for each file of testdata. Look at the changes after -update.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.yaml")
@@ -28,8 +34,7 @@ func TestGolden(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
-			report, err := lint.Check([]lint.File{{Name: filepath.Base(file), Text: text}}, now)
-			require.NoError(t, err)
+			report := check(t, lint.File{Name: filepath.Base(file), Text: text})
 			var out bytes.Buffer
 			require.NoError(t, report.Write(&out))
 			golden := file[:len(file)-len("yaml")] + "txt"
@@ -46,8 +51,7 @@ func TestGolden(t *testing.T) {
 func TestFilesAreLookedAtTogether(t *testing.T) {
 	hpa := "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: shop}\nspec: {minReplicas: 2, maxReplicas: 10}\n"
 	s := "apiVersion: plimsoll.dev/v1alpha1\nkind: ScaleSchedule\nmetadata: {name: a, namespace: default}\nspec: {targetRef: {name: shop}, timeZone: UTC, windows: [{name: w, schedule: '0 0 * * *', duration: 1h, minReplicas: 5}]}\n"
-	report, err := lint.Check([]lint.File{{Name: "s", Text: []byte(s)}, {Name: "h", Text: []byte(hpa)}}, now)
-	require.NoError(t, err)
+	report := check(t, lint.File{Name: "s", Text: []byte(s)}, lint.File{Name: "h", Text: []byte(hpa)})
 	require.Len(t, report.Messages, 1)
 	require.Equal(t, "s:1: warning: ScaleSchedule a, window w: at 2026-11-23 00:00 UTC the floor jumps from 2 to 5 at once, more than twofold; "+
 		"add rampUp (10m for example), so that nodes, caches and databases can follow", report.Messages[0].String())
@@ -55,8 +59,7 @@ func TestFilesAreLookedAtTogether(t *testing.T) {
 
 func TestNothingToSay(t *testing.T) {
 	for _, text := range []string{"", "\n\n---\n# only a comment\n---\n", "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n"} {
-		report, err := lint.Check([]lint.File{{Name: "f", Text: []byte(text)}}, now)
-		require.NoError(t, err)
+		report := check(t, lint.File{Name: "f", Text: []byte(text)})
 		require.Empty(t, report.Messages)
 	}
 }
@@ -68,9 +71,10 @@ func FuzzCheck(f *testing.F) {
 		f.Add(text)
 	}
 	f.Add([]byte("kind: List\napiVersion: v1\nitems: [1, null, {}]"))
+	linter, err := lint.New()
+	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		report, err := lint.Check([]lint.File{{Name: "f", Text: text}}, now)
-		require.NoError(t, err)
+		report := linter.Check([]lint.File{{Name: "f", Text: text}}, now)
 		require.NoError(t, report.Write(&bytes.Buffer{}))
 	})
 }
