@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,7 +15,7 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run returns the exit code: 0, or 1 after one sentence on stderr.
+// run returns the exit code: 0, or 1 (for bad input of some commands 2) after one sentence on stderr.
 func run(args []string, stdout *os.File, stderr io.Writer) int {
 	ctx, stop := untilSignalled(stderr)
 	defer stop()
@@ -22,9 +23,18 @@ func run(args []string, stdout *os.File, stderr io.Writer) int {
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(stderr, "plimsoll: "+err.Error())
-		return 1
+		return exitCode(err)
 	}
 	return 0
+}
+
+// exitCode is 1, unless the error says otherwise.
+func exitCode(err error) int {
+	var coded interface{ ExitCode() int }
+	if errors.As(err, &coded) {
+		return coded.ExitCode()
+	}
+	return 1
 }
 
 // untilSignalled returns a context that the first SIGINT, SIGTERM or SIGHUP ends. Further signals are answered with a
