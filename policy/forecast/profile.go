@@ -16,7 +16,7 @@ const (
 type profile struct {
 	gain   float64
 	values []float64 // NaN: not seen yet; empty: no such period
-	seen   int64     // steps since the start, to weigh the first periods evenly
+	seen   int64     // steps learned, to weigh the first periods evenly
 	// residual is the newest value minus the usual one before it was learned; NaN: unknown.
 	residual float64
 }
@@ -43,12 +43,13 @@ func (p *profile) learn(index int64, value float64) {
 		return
 	}
 	i := slot(index, len(p.values))
+	p.seen++
 	p.residual = value - p.values[i]
 	if math.IsNaN(p.values[i]) {
 		p.values[i] = value
 		return
 	}
-	periods := float64(p.seen/int64(len(p.values)) + 1)
+	periods := float64((p.seen-1)/int64(len(p.values)) + 1)
 	p.values[i] += max(p.gain, 1/periods) * p.residual
 }
 

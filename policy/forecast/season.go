@@ -11,7 +11,9 @@ import (
 // Thresholds of FindSeasons.
 const (
 	// how strongly a series must resemble itself one period later (autocorrelation) for the period to count
-	resemblance = 0.3
+	resemblance = 0.5
+	// how much more than at the least similar lag before it: what merely changes slowly resembles itself everywhere
+	prominence = 0.3
 	// a peak nearly as high as the best is as good: the shortest such period is the true one, the others its multiples
 	nearlyBest = 0.8
 	// the calendar's day wins unless another period is so much stronger
@@ -129,17 +131,22 @@ func autocorrelation(values []float64) []float64 {
 	return out
 }
 
-// strongest gives the shortest lag from..to whose local peak is nearly the highest; 0: no peak is high enough.
+// strongest gives the shortest lag from..to with a clear local peak that is nearly the highest; 0: there is none.
 func strongest(like []float64, from, to int) int {
-	peak := func(lag int) bool { return like[lag] > like[lag-1] && like[lag] >= like[lag+1] }
-	best := resemblance
-	for lag := from; lag <= to; lag++ {
-		if peak(lag) {
-			best = max(best, like[lag])
+	least := 1.0
+	best := 0.0
+	var peaks []int
+	for lag := 1; lag <= to; lag++ {
+		least = min(least, like[lag])
+		local := like[lag] > like[lag-1] && like[lag] >= like[lag+1]
+		if lag < from || !local || like[lag] < resemblance || like[lag]-least < prominence {
+			continue
 		}
+		peaks = append(peaks, lag)
+		best = max(best, like[lag])
 	}
-	for lag := from; lag <= to; lag++ {
-		if peak(lag) && like[lag] > resemblance && like[lag] >= nearlyBest*best {
+	for _, lag := range peaks {
+		if like[lag] >= nearlyBest*best {
 			return lag
 		}
 	}
