@@ -25,10 +25,6 @@ type dates struct {
 	includeEvents []event
 }
 
-func (d *dates) empty() bool {
-	return len(d.excluded)+len(d.yearly)+len(d.included)+len(d.excludeEvents)+len(d.includeEvents) == 0
-}
-
 func (d *dates) exclude(text string) error {
 	first, last, isRange := strings.Cut(text, "/")
 	if !isRange && len(text) == len("12-25") {
