@@ -5,6 +5,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -39,6 +40,7 @@ type Controller struct {
 	refusals            map[rule.Key]refusal
 	conflicts           map[rule.Key]rule.Key
 	mapperReset         time.Time
+	loaded              atomic.Bool
 }
 
 var (
@@ -80,17 +82,18 @@ func (c *Controller) pokeIfChanged(old, new any) {
 	}
 }
 
-// HasSynced reports whether the first lists of rules are in; the catalog follows within a second.
-func (c *Controller) HasSynced() bool { return c.rules.HasSynced() && c.clusterRules.HasSynced() }
+// Loaded reports whether the rules that were there at the start are in force.
+func (c *Controller) Loaded() bool { return c.loaded.Load() }
 
 // Run works until ctx ends.
 func (c *Controller) Run(ctx context.Context) {
 	go c.rules.RunWithContext(ctx)
 	go c.clusterRules.RunWithContext(ctx)
-	if !cache.WaitForCacheSync(ctx.Done(), c.HasSynced) {
+	if !cache.WaitForCacheSync(ctx.Done(), c.rules.HasSynced, c.clusterRules.HasSynced) {
 		return
 	}
 	c.rebuild(ctx)
+	c.loaded.Store(true)
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
 		select {
 		case <-c.changed:

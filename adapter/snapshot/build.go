@@ -129,6 +129,9 @@ func (b *Builder) object(s source.Sample) (Object, bool) {
 			return b.otherNamespace(s)
 		}
 	}
+	if own != "" && isNamespaces(o) && object.Name != own && object.Name != "" {
+		return b.otherNamespace(s)
+	}
 	if object.Name == "" || (o.Namespaced && object.Namespace == "") {
 		if b.dropped.NoObject++; b.dropped.NoObject == 1 {
 			b.dropped.NoObjectExample = describe(s)
@@ -136,6 +139,11 @@ func (b *Builder) object(s source.Sample) (Object, bool) {
 		return Object{}, false
 	}
 	return object, true
+}
+
+// isNamespaces: a MetricRule may describe its own namespace, and no other.
+func isNamespaces(o *rule.Object) bool {
+	return o.Resource.Group == "" && o.Resource.Resource == "namespaces"
 }
 
 func (b *Builder) otherNamespace(s source.Sample) (Object, bool) {

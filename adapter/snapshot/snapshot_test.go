@@ -204,3 +204,13 @@ func TestGuard(t *testing.T) {
 		require.Equal(t, !c.holds, errors.Is(err, ErrGuard), c.guard)
 	}
 }
+
+func TestANamespacedRuleDescribesNoOtherNamespace(t *testing.T) {
+	r := compiled(t, rule.Rule{Key: rule.Key{Namespace: "shop", Name: "q"}, Query: `waiting`, Object: &rule.Object{
+		Resource: schema.GroupResource{Resource: "namespaces"}, NameLabel: "namespace",
+	}})
+	table := build(t, r, valueOf(1, "namespace", "bank"), valueOf(2, "namespace", "shop"))
+	require.Empty(t, table.Find(Object{Name: "bank"}))
+	require.Len(t, table.Find(Object{Name: "shop"}), 1)
+	require.Equal(t, 1, table.Dropped.OtherNamespace)
+}

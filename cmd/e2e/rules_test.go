@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !faults
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/discovery"
+
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+)
+
+// wants checks an answer for a part of it.
+func wants(body []byte, err error, part string) error {
+	if err == nil && !strings.Contains(string(body), part) {
+		err = fmt.Errorf("the answer %s lacks %s", body, part)
+	}
+	return err
+}
+
+func (w *world) deleteClusterRule(name string) error {
+	return w.objects.Resource(v1alpha1.SchemeGroupVersion.WithResource("clustermetricrules")).Delete(context.Background(), name, metav1.DeleteOptions{})
+}
+
+func externalPath(ns, metric string) string {
+	return "/apis/external.metrics.k8s.io/v1beta1/namespaces/" + ns + "/" + metric
+}
+
+// Every bad input has a reason in the rule's status, and the rules beside it go on.
+func TestBadRulesSayWhatIsWrongAndDisturbNoOther(t *testing.T) {
+	t.Parallel()
+	w, ns := shared, shared.newNamespace(t)
+	var crowd strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&crowd, "crowd{namespace=\"$NS\",id=\"%d\"} 1\n", i)
+	}
+	w.expose(t, ns, crowd.String()+`
+orders{namespace="$NS"} 3
+ratio{namespace="$NS",pod="a"} NaN
+ratio{namespace="$NS",pod="b"} +Inf
+ratio{namespace="$NS",pod="c"} 0.5
+twin{namespace="$NS",pod="a",instance="1"} 1
+nameless{namespace="$NS"} 1
+`)
+	const template = `
+apiVersion: plimsoll.dev/v1alpha1
+kind: MetricRule
+metadata: {name: %s, namespace: $NS}
+spec: {query: '%s', interval: 5s%s}
+`
+	const ofPods = ", object: {resource: pods, nameLabel: pod}"
+	for _, c := range []struct{ name, query, more, reason, words string }{
+		{"good", "sum(orders)", "", "Idle", "1 series"},
+		{"unparsed", "sum by (", "", "ParseError", "does not parse"},
+		{"matrix", "orders[5m]", "", "ParseError", "range vector"},
+		{"nothing", "no_such_series", "", "NoData", "no series"},
+		{"not-finite", "ratio", ofPods, "NotFinite", "2 series are NaN or infinite"},
+		{"twins", `twin or label_replace(twin, "__name__", "other", "", "")`, ofPods, "AmbiguousObjects", "2 series for"},
+		{"nameless", "nameless", ofPods, "MissingLabel", "lack the labels"},
+		{"crowd", "crowd", ", maxSeries: 10", "TooManySeries", "maxSeries, 10"},
+		{"widgets", "orders", ", object: {resource: widgets.example.com, nameLabel: pod}", "UnknownResource", "widgets.example.com"},
+		{"nodes", "orders", ", object: {resource: nodes, nameLabel: node}", "OtherNamespace", "use a ClusterMetricRule"},
+		{"guarded", "sum(orders)", `, guard: "sum(orders) > 100"`, "GuardFailed", "sum(orders) > 100"},
+		{"refused", `label_replace(orders, "a b", "", "", "")`, "", "SourceRefused", "label"},
+		{"forged", `label_replace(orders, "namespace", "kube-system", "", "")`, "", "OtherNamespace", "kube-system"},
+		{"blind", "max_over_time(sum(orders)[1m:5s])", "", "Idle", "1 series"},
+	} {
+		w.apply(t, ns, fmt.Sprintf(template, c.name, c.query, c.more))
+		w.says(t, ns, c.name, c.reason, c.words)
+	}
+	eventually(t, "the good rule's value", func() error {
+		body, err := w.get(externalPath(ns, "good"))
+		return wants(body, err, `"value":"3"`)
+	})
+	_, err := w.get(externalPath(ns, "guarded"))
+	require.ErrorContains(t, err, "the guard does not hold")
+	_, err = w.get(externalPath(ns, "nothing"))
+	require.Error(t, err, "no value is no 0")
+	got, err := w.getQuery("/apis/custom.metrics.k8s.io/v1beta2/namespaces/"+ns+"/pods/a/not-finite", "")
+	require.Error(t, err, "%s", got)
+	got, err = w.getQuery("/apis/custom.metrics.k8s.io/v1beta2/namespaces/"+ns+"/pods/c/not-finite", "")
+	require.NoError(t, wants(got, err, `"value":"500m"`))
+}
+
+func TestARuleTakesEffectWithoutARestart(t *testing.T) {
+	t.Parallel()
+	w, ns := shared, shared.newNamespace(t)
+	w.expose(t, ns, `orders{namespace="$NS"} 3`)
+	rule := func(query string) {
+		w.apply(t, ns, `
+apiVersion: plimsoll.dev/v1alpha1
+kind: MetricRule
+metadata: {name: orders, namespace: $NS}
+spec: {query: '`+query+`', interval: 5s}
+`)
+	}
+	for query, want := range map[string]string{"sum(orders)": `"3"`, "sum(orders) * 2": `"6"`, "sum(orders) / 2": `"1500m"`} {
+		rule(query)
+		eventually(t, query, func() error {
+			body, err := w.get(externalPath(ns, "orders"))
+			return wants(body, err, `"value":`+want)
+		})
+	}
+	rule("sum by (")
+	w.says(t, ns, "orders", "ParseError", "does not parse")
+	eventually(t, "404 for a metric without a rule in force", func() error {
+		_, err := w.get(externalPath(ns, "orders"))
+		if !apierrors.IsNotFound(err) {
+			return fmt.Errorf("the answer is %w", errors.Join(err, errors.New("(not 404)")))
+		}
+		return nil
+	})
+}
+
+func TestTwoRulesForOneMetric(t *testing.T) {
+	t.Parallel()
+	w, ns := shared, shared.newNamespace(t)
+	w.expose(t, ns, `orders{namespace="$NS"} 3`)
+	for _, name := range []string{"zz-first", "aa-second"} {
+		w.apply(t, ns, `
+apiVersion: plimsoll.dev/v1alpha1
+kind: MetricRule
+metadata: {name: `+name+`, namespace: $NS}
+spec: {metric: orders, query: sum(orders), interval: 5s}
+`)
+		w.says(t, ns, "zz-first", "Idle", "1 series")
+		time.Sleep(1100 * time.Millisecond) // creation times have seconds; the order of creation is what is tested
+	}
+	w.says(t, ns, "aa-second", "Conflict", "MetricRule/"+ns+"/zz-first already defines this metric")
+}
+
+func TestAnUnknownMetricNamesItsNeighbours(t *testing.T) {
+	t.Parallel()
+	w, ns := shared, shared.newNamespace(t)
+	w.apply(t, ns, usersRule)
+	eventually(t, "404 with near matches", func() error {
+		_, err := w.get(podsPath(ns, "onlin_user"))
+		if !apierrors.IsNotFound(err) || !strings.Contains(err.Error(), "online_users") {
+			return fmt.Errorf("it says %w", err)
+		}
+		return nil
+	})
+}
+
+func TestDiscoveryListsTheMetricsAggregatedAndNot(t *testing.T) {
+	t.Parallel()
+	w, ns := shared, shared.newNamespace(t)
+	w.expose(t, ns, `orders{namespace="$NS"} 3`)
+	w.apply(t, ns, usersRule+`---
+apiVersion: plimsoll.dev/v1alpha1
+kind: MetricRule
+metadata: {name: orders-listed, namespace: $NS}
+spec: {query: sum(orders), interval: 5s}
+`)
+	for name, legacy := range map[string]bool{"aggregated": false, "not aggregated": true} {
+		client, err := discovery.NewDiscoveryClientForConfig(w.RESTConfig)
+		require.NoError(t, err)
+		client.UseLegacyDiscovery = legacy
+		eventually(t, name+" discovery", func() error {
+			_, lists, err := client.ServerGroupsAndResources()
+			if err != nil {
+				return err
+			}
+			found := map[string]bool{}
+			for _, l := range lists {
+				for _, r := range l.APIResources {
+					found[l.GroupVersion+" "+r.Name] = true
+				}
+			}
+			for _, want := range []string{
+				"custom.metrics.k8s.io/v1beta2 pods/online_users", "custom.metrics.k8s.io/v1beta1 pods/online_users",
+				"external.metrics.k8s.io/v1beta1 orders-listed", "query.plimsoll.dev/v1alpha1 sources/proxy",
+			} {
+				if !found[want] {
+					return fmt.Errorf("%s is not listed", want)
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// The times in the answers are the samples': they stop when the exporter hangs, and after maxAge there is an error.
+func TestTimesAreTheSamplesOwn(t *testing.T) {
+	w, ns := shared, shared.newNamespace(t)
+	pods := w.deploy(t, ns, "shop", 2)
+	w.expose(t, ns, series("online_users", ns, pods, 40))
+	w.apply(t, ns, usersRule)
+	first := time.Time{}
+	eventually(t, "a value", func() error {
+		got, err := w.values(podsPath(ns, "online_users"))
+		if err != nil || len(got) != 2 {
+			return fmt.Errorf("%d values: %w", len(got), err)
+		}
+		first = got[pods[0]].Timestamp.Time
+		return nil
+	})
+	eventually(t, "a later sample", func() error {
+		got, err := w.values(podsPath(ns, "online_users"))
+		if err == nil && !got[pods[0]].Timestamp.After(first) {
+			err = errors.New("the time stands still")
+		}
+		return err
+	})
+	resume := w.exporter.hang()
+	defer resume()
+	hung := time.Now()
+	eventually(t, "an error", func() error {
+		got, err := w.values(podsPath(ns, "online_users"))
+		if err != nil {
+			return nil
+		}
+		for _, v := range got {
+			// One scrape may have been under way, and seconds are rounded.
+			require.False(t, v.Timestamp.After(hung.Add(time.Second)), "a value measured at %s, after the exporter hung at %s", v.Timestamp, hung)
+			require.LessOrEqual(t, time.Since(v.Timestamp.Time), 12*time.Second, "a value older than maxAge")
+		}
+		return errors.New("values still")
+	})
+	resume()
+	eventually(t, "values again", func() error {
+		_, err := w.values(podsPath(ns, "online_users"))
+		return err
+	})
+}
+
+// Tenants: a rule reads its own namespace, a caller without rights nothing, and the query API shows a caller his namespace.
+func TestTenantsDoNotSeeEachOther(t *testing.T) {
+	t.Parallel()
+	w, mine, theirs := shared, shared.newNamespace(t), shared.newNamespace(t)
+	w.expose(t, mine, `secret_orders{namespace="$NS"} 3`)
+	w.expose(t, theirs, `secret_orders{namespace="$NS"} 40`)
+	w.apply(t, mine, `
+apiVersion: plimsoll.dev/v1alpha1
+kind: MetricRule
+metadata: {name: all-orders, namespace: $NS}
+spec: {query: 'sum(secret_orders) or sum(secret_orders{namespace="`+theirs+`"})', interval: 5s}
+`)
+	eventually(t, "the rule's own series only", func() error {
+		body, err := w.get(externalPath(mine, "all-orders"))
+		return wants(body, err, `"value":"3"`)
+	})
+
+	reader := w.as(t, mine,
+		rbacv1.PolicyRule{APIGroups: []string{"external.metrics.k8s.io"}, Resources: []string{"all-orders"}, Verbs: []string{"list"}},
+		rbacv1.PolicyRule{APIGroups: []string{"query.plimsoll.dev"}, Resources: []string{"sources/proxy"}, Verbs: []string{"get", "create"}})
+	read := func(path string) ([]byte, error) {
+		return reader.Discovery().RESTClient().Get().RequestURI(path).DoRaw(t.Context())
+	}
+	eventually(t, "a read by one who may", func() error {
+		body, err := read(externalPath(mine, "all-orders") + "?labelSelector=x%21%3Dy")
+		return wants(body, err, `"value":"3"`)
+	})
+	_, err := read(externalPath(theirs, "all-orders"))
+	require.True(t, isForbidden(err), "%v", err)
+	_, err = read(externalPath(mine, "other"))
+	require.True(t, isForbidden(err), "%v", err)
+
+	query := func(ns, promql string) string {
+		return "/apis/query.plimsoll.dev/v1alpha1/namespaces/" + ns + "/sources/default/proxy/api/v1/query?query=" + url.QueryEscape(promql)
+	}
+	body, err := read(query(mine, `sum(secret_orders) or vector(-1)`))
+	require.NoError(t, wants(body, err, `"3"`))
+	body, err = read(query(mine, `secret_orders{namespace="`+theirs+`"}`))
+	require.NoError(t, wants(body, err, `"result":[]`))
+	_, err = read(query(theirs, `sum(secret_orders)`))
+	require.True(t, isForbidden(err), "%v", err)
+	_, err = read("/apis/query.plimsoll.dev/v1alpha1/sources/default/proxy/api/v1/query?query=up")
+	require.True(t, isForbidden(err), "%v", err)
+}
+
+// The document behind `plimsoll explain metric`.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	w, ns := shared, shared.newNamespace(t)
+	pods := w.deploy(t, ns, "shop", 2)
+	w.expose(t, ns, series("online_users", ns, pods, 31.5))
+	w.apply(t, ns, usersRule+"---"+usersHPA)
+	path := "/apis/query.plimsoll.dev/v1alpha1/namespaces/" + ns + "/metrics/online_users/explain"
+	eventually(t, "an explanation", func() error {
+		body, err := w.get(path)
+		for _, part := range []string{`"value":31.5`, `"kind":"HorizontalPodAutoscaler"`, `"name":"shop"`, `"usable":true`, `"query":"sum by (namespace, pod) (online_users)"`, pods[0], w.PrometheusURL} {
+			err = wants(body, err, part)
+		}
+		return err
+	})
+	body, err := w.getQuery(path, "name="+pods[1])
+	require.NoError(t, wants(body, err, pods[1]))
+	require.NotContains(t, string(body), pods[0])
+}
