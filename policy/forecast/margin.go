@@ -10,6 +10,8 @@ const (
 	marginRate = 0.05
 	fastMemory = 0.1   // recent errors: the last 10 outcomes
 	slowMemory = 0.003 // usual errors: the last 300
+	// coverage that decides whether to hurry: the last 200 outcomes
+	recentMemory = 0.005
 )
 
 // margin is the one-sided conformal quantile of the forecast's error, by quantile tracking (Gibbs and Candès 2021;
@@ -25,11 +27,12 @@ type margin struct {
 	factor     float64
 	typical    float64 // slow mean of the factor, the unit in which it moves
 	fast, slow float64 // mean absolute errors
+	recent     float64 // share of the last outcomes that were covered
 	seen       int
 }
 
 func newMargin(quantile float64) margin {
-	return margin{quantile: quantile, factor: 1, typical: 1}
+	return margin{quantile: quantile, factor: 1, typical: 1, recent: quantile}
 }
 
 // scale is the size of a margin of factor 1 around a forecast.
@@ -59,7 +62,7 @@ func (m *margin) track(covered bool) {
 	if covered {
 		direction = m.quantile - 1
 	}
-	rate := max(marginRate, 0.5/math.Sqrt(float64(m.seen)))
+	rate := max(marginRate, 0.5/math.Sqrt(float64(m.seen))) * m.hurry(covered)
 	m.factor += rate * direction * max(m.typical, 0.2)
 	m.factor = max(least, min(most, m.factor))
 	m.typical += max(typicalRate, 1/float64(m.seen)) * (m.factor - m.typical)
@@ -71,4 +74,17 @@ func follow(mean, size, rate float64, seen int) float64 {
 		size = min(size, 10*mean)
 	}
 	return mean + max(rate, 1/float64(seen))*(size-mean)
+}
+
+// hurry is how much faster than usual the factor moves: up to three times while the last outcomes (about 200) were
+// covered clearly less often than wanted (0.933 instead of 0.95), as after the spread of the demand has changed. On
+// made series of 13 kinds this brings the worst coverage over 4 days from 0.92 to 0.93, for 1 % more spare capacity.
+func (m *margin) hurry(covered bool) float64 {
+	const most, sharp = 3, 3
+	hit := 0.0
+	if covered {
+		hit = 1
+	}
+	m.recent += recentMemory * (hit - m.recent)
+	return max(1, min(most, sharp*(m.quantile-m.recent)/(1-m.quantile)))
 }

@@ -157,7 +157,7 @@ func (l *lead) fields(c *codec) {
 	c.short(&l.regression.usual)
 	c.count(&l.regression.seen)
 	m := &l.margin
-	c.sizes(&m.factor, &m.typical, &m.fast, &m.slow)
+	c.sizes(&m.factor, &m.typical, &m.fast, &m.slow, &m.recent)
 	c.count(&m.seen)
 	c.short(&l.dayStays.product, &l.dayStays.square, &l.weekStays.product, &l.weekStays.square)
 	for i := range l.waiting {
