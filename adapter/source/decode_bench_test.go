@@ -47,6 +47,31 @@ func BenchmarkDecode100k(b *testing.B) {
 	}
 }
 
+// BenchmarkDecode100kFirst is the first evaluation, when no string is known yet.
+func BenchmarkDecode100kFirst(b *testing.B) {
+	answer := combined(100_000)
+	b.SetBytes(int64(len(answer)))
+	b.ReportAllocs()
+	for b.Loop() {
+		d := decoder{strings: &interner{}}
+		require.NoError(b, d.decode(bytes.NewReader(answer), 1<<30, 0, func(Sample) error { return nil }))
+	}
+}
+
+// BenchmarkInstant100k is an evaluation by a remote source over loopback HTTP.
+func BenchmarkInstant100k(b *testing.B) {
+	answer := combined(100_000)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(answer) }))
+	defer server.Close()
+	remote, err := NewRemote(Options{URL: server.URL})
+	require.NoError(b, err)
+	b.SetBytes(int64(len(answer)))
+	b.ReportAllocs()
+	for b.Loop() {
+		require.NoError(b, remote.Instant(b.Context(), Query{Expr: "up"}, func(Sample) error { return nil }))
+	}
+}
+
 // BenchmarkClientGolang100k reads the same answer with the official client, as it must: over HTTP.
 func BenchmarkClientGolang100k(b *testing.B) {
 	answer := combined(100_000)

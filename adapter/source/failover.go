@@ -5,6 +5,7 @@ package source
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -31,9 +32,9 @@ func NewFailover(first Source, others ...Source) *Failover {
 // Do calls try with one source after the other until try succeeds, or fails in a way that another source would not
 // cure (ErrRefused, ErrTooManySeries, the caller's own cancellation, any error that is not of this package). Each try
 // begins anew: whatever an earlier one collected must be thrown away. If ctx has a deadline, each try gets an equal
-// share of what is left. The error of the last try names the others, too.
+// share of what is left. The error names what each try met.
 func (f *Failover) Do(ctx context.Context, try func(context.Context, Source) error) error {
-	var errs []error
+	var failed error
 	order := f.order()
 	for i, at := range order {
 		err := f.once(ctx, f.sources[at], len(order)-i, try)
@@ -41,12 +42,16 @@ func (f *Failover) Do(ctx context.Context, try func(context.Context, Source) err
 			f.answered(at)
 			return nil
 		}
-		errs = append(errs, err)
+		if failed == nil {
+			failed = err
+		} else {
+			failed = fmt.Errorf("%w; %w", failed, err)
+		}
 		if !curable(err) || ctx.Err() != nil {
 			break
 		}
 	}
-	return errors.Join(errs...)
+	return failed
 }
 
 func (f *Failover) once(ctx context.Context, s Source, left int, try func(context.Context, Source) error) error {
