@@ -19,7 +19,8 @@ import (
 const maxLintBytes = 64 << 20
 
 func newLint() *cobra.Command {
-	return &cobra.Command{
+	output := ""
+	command := &cobra.Command{
 		Use:   "lint FILE...",
 		Short: "Check ScaleSchedules without a cluster: mistakes, contradictions, jumps, clock changes",
 		Long: `lint checks manifests of ScaleSchedules without a cluster. It applies the checks of the API server and of the
@@ -32,28 +33,39 @@ The exit code is 1 if there is an error; warnings and notes leave it at 0.`,
   kubectl kustomize overlays/production | plimsoll lint -`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			var files []lint.File
-			for _, name := range args {
-				text, err := readManifest(c.InOrStdin(), name)
-				if err != nil {
-					return err
-				}
-				files = append(files, lint.File{Name: name, Text: text})
-			}
-			linter, err := lint.New()
-			if err != nil {
-				return err
-			}
-			report := linter.Check(files, time.Now())
-			if err := report.Write(c.OutOrStdout()); err != nil {
-				return err
-			}
-			if n := report.Count(lint.Error); n > 0 {
-				return fmt.Errorf("lint found %s", human.Things(n, "error"))
-			}
-			return nil
+			return runLint(c.InOrStdin(), c.OutOrStdout(), args, output)
 		},
 	}
+	command.Flags().StringVarP(&output, "output", "o", "text", "text (one line for each finding) or json")
+	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	return command
+}
+
+func runLint(stdin io.Reader, stdout io.Writer, names []string, output string) error {
+	write, known := map[string]func(lint.Report, io.Writer) error{"text": lint.Report.Write, "json": lint.Report.WriteJSON}[output]
+	if !known {
+		return fmt.Errorf("-o %s is not known: use text or json", output)
+	}
+	var files []lint.File
+	for _, name := range names {
+		text, err := readManifest(stdin, name)
+		if err != nil {
+			return err
+		}
+		files = append(files, lint.File{Name: name, Text: text})
+	}
+	linter, err := lint.New()
+	if err != nil {
+		return err
+	}
+	report := linter.Check(files, time.Now())
+	if err := write(report, stdout); err != nil {
+		return fmt.Errorf("print the findings: %w", err)
+	}
+	if n := report.Count(lint.Error); n > 0 {
+		return fmt.Errorf("lint found %s", human.Things(n, "error"))
+	}
+	return nil
 }
 
 func readManifest(stdin io.Reader, name string) ([]byte, error) {

@@ -8,6 +8,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,6 +53,18 @@ func (m Message) String() string {
 	return text + m.Text
 }
 
+// MarshalJSON gives a message the fields file, line, severity, object, window and text.
+func (m Message) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		File     string   `json:"file"`
+		Line     int      `json:"line"`
+		Severity Severity `json:"severity"`
+		Object   string   `json:"object,omitempty"`
+		Window   string   `json:"window,omitempty"`
+		Text     string   `json:"text"`
+	}{m.file, m.line, m.Severity, m.Object, m.Window, m.Text})
+}
+
 // File is the text of a file and the name to report.
 type File struct {
 	Name string
@@ -60,8 +73,8 @@ type File struct {
 
 // Report is what was found.
 type Report struct {
-	Schedules int
-	Messages  []Message // by file and line
+	Schedules int       `json:"schedules"`
+	Messages  []Message `json:"messages"` // by file and line
 }
 
 // Linter checks files. It is not changed by that.
@@ -134,6 +147,16 @@ func (r Report) Write(out io.Writer) error {
 	_, err := fmt.Fprintf(out, "%s: %s, %s, %s\n", human.Things(r.Schedules, "ScaleSchedule"),
 		human.Things(r.Count(Error), "error"), human.Things(r.Count(Warning), "warning"), human.Things(r.Count(Note), "note"))
 	return err
+}
+
+// WriteJSON prints the report as one document.
+func (r Report) WriteJSON(out io.Writer) error {
+	if r.Messages == nil {
+		r.Messages = []Message{}
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
 }
 
 // problems splits the error of Compile.

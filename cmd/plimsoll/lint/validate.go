@@ -76,6 +76,9 @@ func sentence(e *field.Error) string {
 	case field.ErrorTypeRequired:
 		return e.Field + ": it is required"
 	case field.ErrorTypeDuplicate:
+		if key, ok := e.BadValue.(map[string]any); ok && key["name"] != nil {
+			return fmt.Sprintf("%s: the name %v is there twice", e.Field, key["name"])
+		}
 		return fmt.Sprintf("%s: %v is there twice", e.Field, e.BadValue)
 	}
 	detail := strings.TrimPrefix(e.Detail, e.Field+" ")
