@@ -30,13 +30,15 @@ type planFlags struct {
 	manifests  []string
 	lead       time.Duration
 	quantile   float64
-	capacity   float64
-	price      string
-	currency   string
-	requests   string
-	node       string
-	output     string
-	report     string
+	// quantileGiven says that the flag was used, which beats the ScaleForecast.
+	quantileGiven bool
+	capacity      float64
+	price         string
+	currency      string
+	requests      string
+	node          string
+	output        string
+	report        string
 }
 
 func newPlan(stderr io.Writer) *cobra.Command {
@@ -58,6 +60,7 @@ The policies:
   plimsoll plan --prometheus http://prometheus:9090 --query 'sum(online_users)' --history 35d -f hpa.yaml -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			f.quantileGiven = c.Flags().Changed("quantile")
 			return badInput{f.run(c.Context(), c.OutOrStdout(), stderr)}.orNil()
 		},
 	}
@@ -72,7 +75,7 @@ func (f *planFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.query, "query", "", "with --prometheus: a query with one series, the demand")
 	flags.DurationVar(&f.history, "history", 35*24*time.Hour, "with --prometheus: how far back")
 	flags.DurationVar(&f.step, "step", 5*time.Minute, "with --prometheus: between two points")
-	flags.StringArrayVarP(&f.manifests, "filename", "f", nil, "YAML of a HorizontalPodAutoscaler, ScaleSchedules, a Deployment (for requests); repeatable")
+	flags.StringArrayVarP(&f.manifests, "filename", "f", nil, "YAML of a HorizontalPodAutoscaler, ScaleSchedules, a ScaleForecast, a Deployment (for requests); repeatable")
 	flags.DurationVar(&f.lead, "lead", plan.DefaultLead, "from the decision to a Ready pod; also how far ahead the forecast looks")
 	flags.DurationVar(&f.lead, "startup", plan.DefaultLead, "the same as --lead")
 	flags.Float64Var(&f.quantile, "quantile", plan.DefaultQuantile, "share of the outcomes that the forecast's bound shall cover")
@@ -122,12 +125,9 @@ func (f *planFlags) run(ctx context.Context, out, stderr io.Writer) error {
 
 // input reads everything but the demand.
 func (f *planFlags) input() (plan.Input, error) {
-	in := plan.Input{Lead: f.lead, Quantile: f.quantile, Capacity: f.capacity, CPU: processCPU}
+	in := plan.Input{Lead: f.lead, Quantile: f.quantileOrNone(), Capacity: f.capacity, CPU: processCPU}
 	if f.lead <= 0 {
 		return in, fmt.Errorf("--lead %s is not above 0", f.lead)
-	}
-	if f.quantile == 0 {
-		return in, errors.New("--quantile 0 is not at least 0.5 and below 1")
 	}
 	in.Prices.Currency = f.currency
 	err := errors.Join(
@@ -150,6 +150,14 @@ func (f *planFlags) input() (plan.Input, error) {
 		}
 	}
 	return in, nil
+}
+
+// quantileOrNone is 0 where the flag was not given. A given 0 is refused like any other that is too low.
+func (f *planFlags) quantileOrNone() float64 {
+	if !f.quantileGiven {
+		return 0
+	}
+	return max(f.quantile, 1e-9)
 }
 
 // parsePair reads cpu=4,memory=16Gi; memory counts in units of memoryUnit.

@@ -110,30 +110,59 @@ func (c *canvas) done() template.HTML {
 
 // capacityChart shows demand, capacity and what was unserved.
 func capacityChart(p picture) chart {
-	var xs, demand, capacity []float64
-	var most float64
-	step := p.to.Sub(p.from) / buckets
-	for i := range p.demand {
-		if p.seen[i] {
-			xs = append(xs, float64(p.from.Add(time.Duration(i)*step).Unix()))
-			demand, capacity = append(demand, p.demand[i]), append(capacity, p.capacity[i])
-			most = max(most, p.demand[i], p.capacity[i])
-		}
-	}
+	xs, demand, capacity, most := p.seenValues()
 	c := newCanvas(float64(p.from.Unix()), float64(p.to.Unix()), most, "demand and capacity over time with "+p.name)
 	c.area(xs, demand, "#9db4c8")
 	c.line(xs, capacity, "#0b6e4f", 1.2)
-	shortfalls := 0
-	for i, x := range xs {
-		if short := p.unserved[i]; p.seen[i] && short > 0 && demand[i] > 0 {
-			shortfalls++
-			fmt.Fprintf(&c.b, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="#c8102e" stroke-width="2"/>`, c.x(x), c.x(x), c.y(demand[i]-short), c.y(demand[i]))
+	shortfalls, at := 0, 0
+	for i, unserved := range p.unserved {
+		if !p.seen[i] {
+			continue
 		}
+		if unserved > 0 {
+			shortfalls++
+			fmt.Fprintf(&c.b, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="#c8102e" stroke-width="2"/>`,
+				c.x(xs[at]), c.x(xs[at]), c.y(p.demand[i]-unserved), c.y(p.demand[i]))
+		}
+		at++
 	}
 	c.times(p.from, p.to)
 	return chart{
 		Title:   "Demand and capacity: " + p.name,
-		Caption: fmt.Sprintf("Grey: demand. Green: what the ready replicas could serve (the least of each %s). Red: demand that was not served (%s).", short(step.Round(time.Second)), human.Things(shortfalls, "time")),
+		Caption: fmt.Sprintf("Grey: demand. Green: what the ready replicas could serve (the least of every %s). Red: demand that was not served (in %s).", human.Age((p.to.Sub(p.from) / buckets).Round(time.Minute)), human.Things(shortfalls, "such time")),
+		SVG:     c.done(),
+	}
+}
+
+// seenValues are the values of a picture's buckets that were reached, with their times.
+func (p picture) seenValues() (xs, demand, capacity []float64, most float64) {
+	step := float64(p.to.Sub(p.from)) / buckets
+	for i := range p.demand {
+		if p.seen[i] {
+			xs = append(xs, float64(p.from.Add(time.Duration(float64(i)*step)).Unix()))
+			demand, capacity = append(demand, p.demand[i]), append(capacity, p.capacity[i])
+			most = max(most, p.demand[i], p.capacity[i])
+		}
+	}
+	return xs, demand, capacity, most
+}
+
+// worstDay compares the HPA with another policy around the HPA's worst moment.
+func (r Result) worstDay() chart {
+	plain, other := r.pictures.zoomed[0], r.pictures.zoomed[1]
+	xs, demand, capacity, most := plain.seenValues()
+	otherXs, _, otherCapacity, otherMost := other.seenValues()
+	if len(xs) == 0 {
+		return chart{Title: "The worst day", Caption: "It is outside of the history."}
+	}
+	c := newCanvas(xs[0], xs[len(xs)-1], max(most, otherMost), "the worst day of the HPA alone")
+	c.area(xs, demand, "#c9d6e2")
+	c.line(xs, capacity, "#c8102e", 1.6)
+	c.line(otherXs, otherCapacity, "#0b6e4f", 1.6)
+	c.times(time.Unix(int64(xs[0]), 0).UTC(), time.Unix(int64(xs[len(xs)-1]), 0).UTC())
+	return chart{
+		Title:   "The HPA's worst day",
+		Caption: fmt.Sprintf("Grey: demand. Red: what the HPA's ready replicas could serve; where grey is above it, users waited. Green: the same with %s.", other.name),
 		SVG:     c.done(),
 	}
 }
@@ -178,7 +207,8 @@ func (r Result) costChart() chart {
 	c := newCanvas(0, nice(mostX), mostY, "replica-hours against unserved demand")
 	for i := range 5 {
 		v := c.topX * float64(i) / 4
-		fmt.Fprintf(&c.b, `<text x="%.1f" y="%g" text-anchor="middle">%s</text>`, c.x(v), height-8, html.EscapeString(human.Number(v)))
+		anchor := []string{"start", "middle", "middle", "middle", "end"}[i]
+		fmt.Fprintf(&c.b, `<text x="%.1f" y="%g" text-anchor="%s">%s</text>`, c.x(v), height-8, anchor, html.EscapeString(human.Number(v)))
 	}
 	var taken []float64
 	for _, o := range r.Policies {

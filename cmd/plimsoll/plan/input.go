@@ -17,6 +17,8 @@ import (
 const (
 	DefaultLead     = 15 * time.Minute
 	DefaultQuantile = 0.95
+	// defaultIncrease is that of a ScaleForecast: at most twice as many replicas at once.
+	defaultIncrease = 1.0
 	// replicasOfMean: without an HPA, a replica serves this part of the mean demand.
 	replicasOfMean = 20
 	// targetShare is the HPA's target as a share of what a replica serves, where only one of the two is known.
@@ -27,7 +29,7 @@ const (
 type Input struct {
 	Trace     Trace
 	Lead      time.Duration // from the decision to a Ready pod; 0: DefaultLead
-	Quantile  float64       // 0: DefaultQuantile
+	Quantile  float64       // 0: that of the ScaleForecast, or else DefaultQuantile
 	Manifests Manifests
 	Capacity  float64 // demand that one replica serves; 0: assumed
 	Prices    Prices
@@ -63,6 +65,7 @@ type problem struct {
 	target   float64 // demand that the HPA gives one replica
 	hpa      hpa.Spec
 	rules    []*schedule.Schedule
+	forecast forecast.Rule
 	notes    []string
 }
 
@@ -70,10 +73,14 @@ func newProblem(in Input) (*problem, error) {
 	if in.Lead == 0 {
 		in.Lead = DefaultLead
 	}
-	if in.Quantile == 0 {
-		in.Quantile = DefaultQuantile
+	rule := forecast.Rule{Quantile: DefaultQuantile, MaxIncrease: defaultIncrease}
+	if in.Manifests.Forecast != nil {
+		rule = *in.Manifests.Forecast
 	}
-	p := &problem{Input: in, notes: in.Trace.Notes, rules: in.Manifests.Schedules}
+	if in.Quantile == 0 {
+		in.Quantile = rule.Quantile
+	}
+	p := &problem{Input: in, notes: in.Trace.Notes, rules: in.Manifests.Schedules, forecast: rule}
 	if err := p.checkFlags(); err != nil {
 		return nil, err
 	}

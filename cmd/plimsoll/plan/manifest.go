@@ -17,6 +17,7 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
+	"github.com/plimsoll/plimsoll/policy/forecast"
 	"github.com/plimsoll/plimsoll/policy/hpa"
 	"github.com/plimsoll/plimsoll/policy/schedule"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
@@ -27,6 +28,7 @@ type Manifests struct {
 	HPA       *hpa.Spec
 	HPAName   string
 	Schedules []*schedule.Schedule
+	Forecast  *forecast.Rule
 	Requests  Resources // of the pods of a Deployment or StatefulSet
 	Notes     []string
 }
@@ -61,6 +63,8 @@ func (m *Manifests) add(document []byte) error {
 		return m.addHPA(meta.APIVersion, document)
 	case "ScaleSchedule":
 		return m.addSchedule(document)
+	case "ScaleForecast":
+		return m.addForecast(document)
 	case "Deployment", "StatefulSet", "ReplicaSet":
 		return m.addWorkload(document)
 	case "":
@@ -102,6 +106,22 @@ func (m *Manifests) addSchedule(document []byte) error {
 		return fmt.Errorf("the ScaleSchedule %s: %s", object.Name, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	m.Schedules = append(m.Schedules, rule)
+	return nil
+}
+
+func (m *Manifests) addForecast(document []byte) error {
+	if m.Forecast != nil {
+		return errors.New("it is the second ScaleForecast: give one")
+	}
+	var object v1alpha1.ScaleForecast
+	if err := yaml.UnmarshalStrict(document, &object); err != nil {
+		return fmt.Errorf("the ScaleForecast cannot be read: %w", err)
+	}
+	rule, err := object.Compile()
+	if err != nil {
+		return fmt.Errorf("the ScaleForecast %s: %w", object.Name, err)
+	}
+	m.Forecast = &rule
 	return nil
 }
 

@@ -79,7 +79,7 @@ func Make(in Input) (Result, error) {
 		return Result{}, err
 	}
 	out := Result{
-		Trace: p.Trace.Name, From: p.points[p.half].Time, To: p.points[len(p.points)-1].Time, Sync: short(p.sync()),
+		Trace: p.Trace.Name, From: p.from(), To: p.to(), Sync: short(p.sync()),
 		Capacity: p.capacity, Target: p.target, Startup: short(p.Lead), Quantile: p.Quantile,
 	}
 	lead := judged.Leads[len(judged.Leads)-1]
@@ -90,9 +90,12 @@ func Make(in Input) (Result, error) {
 	if out.Policies, out.pictures, err = p.simulateAll(p.policies(predicted)); err != nil {
 		return Result{}, err
 	}
+	out.Recommendation = recommend(out)
+	if err := p.zoom(&out, predicted); err != nil {
+		return Result{}, err
+	}
 	out.pictures.outcomes = lead.Outcomes
 	p.price(&out)
-	out.Recommendation = recommend(out)
 	out.Notes = append(p.Manifests.Notes, p.notes...)
 	return out, nil
 }
@@ -119,6 +122,10 @@ func (p *problem) backtest() (backtest.Result, error) {
 	return r, nil
 }
 
+// from and to are the time that is judged.
+func (p *problem) from() time.Time { return p.points[p.half].Time }
+func (p *problem) to() time.Time   { return p.points[len(p.points)-1].Time }
+
 // simulateAll runs the policies, as many at once as there are processors.
 func (p *problem) simulateAll(list []policy) ([]Outcome, pictures, error) {
 	outcomes, pics := make([]Outcome, len(list)), pictures{lines: make([]picture, len(list))}
@@ -128,8 +135,10 @@ func (p *problem) simulateAll(list []policy) ([]Outcome, pictures, error) {
 	p.progress("simulating the policies", 0, len(list))
 	for i, one := range list {
 		group.Go(func() error {
+			pic := newPicture(one.name, p.from(), p.to())
 			var err error
-			outcomes[i], pics.lines[i], err = p.simulate(one)
+			outcomes[i], err = p.simulate(one, pic)
+			pics.lines[i] = *pic
 			p.progress("simulating the policies", int(done.Add(1)), len(list))
 			return err
 		})
@@ -138,25 +147,43 @@ func (p *problem) simulateAll(list []policy) ([]Outcome, pictures, error) {
 	return outcomes, pics, err
 }
 
-func (p *problem) simulate(one policy) (Outcome, picture, error) {
+// zoom draws the HPA's worst day, with it and with what is recommended instead.
+func (p *problem) zoom(r *Result, predicted []float64) error {
+	worst := r.pictures.lines[0].worst()
+	show := r.Recommendation.Policy
+	if show == PlainHPA || show == FixedMaximum {
+		show = WithForecast
+	}
+	for _, one := range p.policies(predicted) {
+		if one.name != PlainHPA && one.name != show {
+			continue
+		}
+		pic := newPicture(one.name, worst.Add(-12*time.Hour), worst.Add(12*time.Hour))
+		if _, err := p.simulate(one, pic); err != nil {
+			return err
+		}
+		r.pictures.zoomed = append(r.pictures.zoomed, *pic)
+	}
+	return nil
+}
+
+func (p *problem) simulate(one policy, pic *picture) (Outcome, error) {
 	demand, err := simulate.NewSeries(p.judged())
 	if err != nil {
-		return Outcome{}, picture{}, err
+		return Outcome{}, err
 	}
-	from, to := p.points[p.half].Time, p.points[len(p.points)-1].Time
-	pic := newPicture(one.name, from, to)
 	m, err := simulate.Run(simulate.Config{
-		HPA: p.hpa, Options: hpa.DefaultOptions(), Start: from, End: to, Sync: p.sync(), Demand: demand, Capacity: p.capacity,
+		HPA: p.hpa, Options: hpa.DefaultOptions(), Start: p.from(), End: p.to(), Sync: p.sync(), Demand: demand, Capacity: p.capacity,
 		Startup: p.Lead, Contribute: one.contribute, Fixed: one.fixed, Watch: pic.watch(p.capacity),
 	})
 	if err != nil {
-		return Outcome{}, picture{}, fmt.Errorf("simulate %s: %w", one.name, err)
+		return Outcome{}, fmt.Errorf("simulate %s: %w", one.name, err)
 	}
 	return Outcome{
 		Name: one.name, DeficientReplicaMinutes: m.DeficientReplicaMinutes, ExcessReplicaMinutes: m.ExcessReplicaMinutes,
 		ReplicaHours: m.ReplicaHours, UnservedShare: m.UnservedShare, TimeShort: m.TimeShort, ShortMinutes: m.ShortMinutes,
 		WorstHour: m.WorstHour, ScaleEvents: m.ScaleEvents, DirectionChanges: m.DirectionChanges, PeakReplicas: m.PeakReplicas,
-	}, *pic, nil
+	}, nil
 }
 
 // requests are those of a flag, or else of a manifest.

@@ -45,18 +45,17 @@ type policy struct {
 
 // policies returns those that the input allows.
 func (p *problem) policies(predicted []float64) []policy {
-	forecasted := p.floors(predicted)
-	week := p.floors(p.weekAgo())
+	week := p.weekAgo()
 	list := []policy{
 		{name: PlainHPA},
-		{name: WeekAgo, contribute: week.as("the week before")},
+		{name: WeekAgo, contribute: p.floor("the week before", week, 0)},
 	}
 	if len(p.rules) > 0 {
 		list = append(list, policy{name: WithSchedules, contribute: p.windows()})
 	}
-	list = append(list, policy{name: WithForecast, contribute: forecasted.as("the forecast")})
+	list = append(list, policy{name: WithForecast, contribute: p.floor("the forecast", predicted, p.forecast.MaxIncrease)})
 	if len(p.rules) > 0 {
-		windows, floor := p.windows(), forecasted.as("the forecast")
+		windows, floor := p.windows(), p.floor("the forecast", predicted, p.forecast.MaxIncrease)
 		list = append(list, policy{name: WithBoth, contribute: func(now time.Time, seen simulate.Seen) []bounds.Contribution {
 			return append(windows(now, seen), floor(now, seen)...)
 		}})
@@ -78,22 +77,6 @@ func (p *problem) windows() func(time.Time, simulate.Seen) []bounds.Contribution
 	}
 }
 
-// floors are replicas for each point of the grid, from the time at which the point is known.
-type floors struct {
-	known  []time.Time
-	values []int32
-}
-
-// floors turns demand into replicas with the HPA's own target.
-func (p *problem) floors(demand []float64) floors {
-	f := floors{known: make([]time.Time, len(demand)), values: make([]int32, len(demand))}
-	for i, d := range demand {
-		f.known[i] = p.knownAt(i)
-		f.values[i] = replicas(d, p.target)
-	}
-	return f
-}
-
 // knownAt is when a point can be acted on: a mean over a step is known at the step's end.
 func (p *problem) knownAt(i int) time.Time {
 	if p.raw {
@@ -106,24 +89,34 @@ func replicas(demand, each float64) int32 {
 	return int32(min(max(math.Ceil(demand/each-1e-9), 0), math.MaxInt32/4))
 }
 
-func (f floors) as(name string) func(time.Time, simulate.Seen) []bounds.Contribution {
-	at := 0
-	return func(now time.Time, _ simulate.Seen) []bounds.Contribution {
-		for at < len(f.known) && !f.known[at].After(now) {
-			at++
+// floor turns the demand that each point of the grid warns of into a floor, from when the point is known.
+func (p *problem) floor(name string, demand []float64, increase float64) func(time.Time, simulate.Seen) []bounds.Contribution {
+	next := 0 // the first point that is not known yet
+	return func(now time.Time, seen simulate.Seen) []bounds.Contribution {
+		for next < len(demand) && !p.knownAt(next).After(now) {
+			next++
 		}
-		if at == 0 {
+		if next == 0 {
 			return nil
 		}
-		return []bounds.Contribution{bounds.FromForecast(name, "", f.values[at-1], 0)}
+		floor, err := forecast.FloorOf(forecast.FloorInput{
+			Demand: demand[next-1], PerReplica: p.target, Replicas: seen.Replicas, MaxReplicas: seen.Base.Max, MaxIncrease: increase,
+		})
+		if err != nil {
+			return nil // the target is above 0 and the demand a number
+		}
+		return []bounds.Contribution{bounds.FromForecast(name, floor.Limit, floor.Replicas, 0)}
 	}
 }
 
 // predict runs the forecast over the history: at each point, the bound on the greatest demand until a floor that is
 // set now has become Ready, and the next point has come.
 func (p *problem) predict() ([]float64, error) {
-	ahead := p.Lead + p.step
+	ahead := p.forecast.LeadTime(p.Lead) + p.step
 	seasons := forecast.FindSeasons(p.points[:p.half], p.step)
+	if p.forecast.Seasons != nil {
+		seasons = *p.forecast.Seasons
+	}
 	f, err := forecast.New(forecast.Config{Step: p.step, Leads: forecast.LeadsWithin(p.step, ahead), Quantile: p.Quantile, Seasons: &seasons})
 	if err != nil {
 		return nil, err

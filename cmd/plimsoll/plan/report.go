@@ -45,8 +45,9 @@ func (r Result) WriteReport(out io.Writer, made time.Time, currency string) erro
 		_, cells := r.columns(i)
 		p.Rows = append(p.Rows, row{Cells: cells, Best: o.Name == r.Recommendation.Policy})
 	}
+	p.Charts = append(p.Charts, r.worstDay())
 	for _, line := range r.pictures.lines {
-		if line.name == PlainHPA || line.name == r.Recommendation.Policy || line.name == WithForecast {
+		if line.name == PlainHPA || line.name == r.Recommendation.Policy {
 			p.Charts = append(p.Charts, capacityChart(line))
 		}
 	}

@@ -62,7 +62,7 @@ func (r Result) columns(of ...int) (headings, cells []string) {
 	}
 	o := r.Policies[of[0]]
 	cells = []string{
-		o.Name, fmt.Sprintf("%.3f %%", o.UnservedShare*100), human.Age(time.Duration(o.ShortMinutes * float64(time.Minute)).Round(time.Minute)),
+		o.Name, fmt.Sprintf("%.3f %%", o.UnservedShare*100), minutes(o.ShortMinutes),
 		human.Number(o.WorstHour), human.Number(o.DeficientReplicaMinutes), human.Number(o.ExcessReplicaMinutes),
 		human.Number(o.ReplicaHours), human.Count(int(o.PeakReplicas)), human.Count(o.ScaleEvents),
 	}
@@ -79,3 +79,10 @@ func (r Result) columns(of ...int) (headings, cells []string) {
 func share(v float64) string { return fmt.Sprintf("%.2f %%", v*100) }
 
 func money(v float64) string { return fmt.Sprintf("%.2f", v) }
+
+func minutes(v float64) string {
+	if v == 0 {
+		return "0"
+	}
+	return human.Age(time.Duration(v * float64(time.Minute)).Round(time.Second))
+}
