@@ -75,7 +75,7 @@ func readManifest(stdin io.Reader, name string) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the manifest: %w", err)
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }()
 		from = file
 	}
 	text, err := io.ReadAll(io.LimitReader(from, maxLintBytes+1))
