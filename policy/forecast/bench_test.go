@@ -45,3 +45,11 @@ func BenchmarkSaveLoad(b *testing.B) {
 		require.NoError(b, err)
 	}
 }
+
+// BenchmarkFindSeasons looks for periods in five weeks less a few points, so that their number is a prime.
+func BenchmarkFindSeasons(b *testing.B) {
+	points := shape(10079, fiveMinutes, daily(54))
+	for b.Loop() {
+		require.Equal(b, calendar, FindSeasons(points, fiveMinutes))
+	}
+}

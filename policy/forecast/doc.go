@@ -34,11 +34,11 @@
 //
 // # How the settings were chosen
 //
-// All constants are either textbook values or were chosen on the first halves of the traces, where each may be halved
-// or doubled with a change of at most 3 % in error (the figures stand beside the constants); none was fitted to the
-// last halves, on which the figures above are taken. The regression and the profiles follow Taylor (2003) and
-// Gontarska et al. (IC2E 2021), who found Holt-Winters within a tenth of neural networks on such loads and seasonal
-// repetition worse than the last value; the ensemble follows the M4 competition, which combinations dominated.
+// The constants are textbook values, or were chosen on the first halves of the traces; the ranges that were tried, and
+// how little they matter, stand beside them. None was fitted to the last halves, on which the figures above are taken.
+// The choice of models follows Gontarska et al. (IC2E 2021), who found Holt-Winters within a tenth of neural networks
+// on such loads, and seasonal repetition worse than the last value; averaging them follows the M4 competition, which
+// combinations dominated.
 //
 // # What it does not do
 //

@@ -4,9 +4,9 @@ package forecast
 
 import "math"
 
-// Smoothing of the Holt-Winters model. Fixed, not fitted: values in the middle of the ranges that Gardner,
-// "Exponential smoothing: the state of the art" (2006), reports as robust; damping after Gardner and McKenzie (1985).
-// Neighbouring values (level 0.1 or 0.8) change the ensemble's error by less than 2 %.
+// Smoothing of the Holt-Winters model. Fixed, not fitted to anything: the level follows the last few values, trend and
+// season follow slowly, and the trend is damped after Gardner and McKenzie (1985). A level of 0.1 or 0.8 changes the
+// ensemble's error by less than 2 %.
 const (
 	hwLevel  = 0.35
 	hwTrend  = 0.1 // of the level's correction

@@ -3,6 +3,7 @@
 package forecast
 
 import (
+	"math/bits"
 	"time"
 
 	"gonum.org/v1/gonum/dsp/fourier"
@@ -113,9 +114,9 @@ func detrend(values []float64) []float64 {
 // autocorrelation of a series for all lags, by Wiener and Khinchin: the transform of the power spectrum.
 func autocorrelation(values []float64) []float64 {
 	n := len(values)
-	padded := make([]float64, 2*n)
+	padded := make([]float64, 1<<bits.Len(uint(2*n))) // a power of two: other lengths may take seconds
 	copy(padded, values)
-	fft := fourier.NewFFT(2 * n)
+	fft := fourier.NewFFT(len(padded))
 	spectrum := fft.Coefficients(nil, padded)
 	for i, c := range spectrum {
 		spectrum[i] = complex(real(c)*real(c)+imag(c)*imag(c), 0)
