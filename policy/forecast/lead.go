@@ -8,7 +8,7 @@ import "math"
 // is measured against it.
 const (
 	lastValue   = iota // as now
-	hourAgo            // as at the same minute an hour ago
+	hourUsual          // as usual at this minute of the hour
 	dayAgo             // as at the same time a day ago
 	dayShifted         // now plus the change at the same time a day ago
 	weekAgo            // as usual at this time of the week
@@ -23,7 +23,7 @@ const (
 // MemberNames are the names of the ensemble's members, in the order of Accuracy.Members.
 func MemberNames() []string {
 	return []string{
-		"last value", "hour ago", "day ago", "day ago, shifted", "week ago", "week ago, shifted",
+		"last value", "minute of the hour", "day ago", "day ago, shifted", "week ago", "week ago, shifted",
 		"damped Holt-Winters", "day profile + AR(1)", "week profile + AR(1)", "recursive least squares",
 	}
 }
@@ -102,11 +102,10 @@ func (l *lead) predict(index int64, s *state, measured bool) {
 // members fills in what each model says, except the regression, which uses the others' answers.
 func (l *lead) members(index int64, s *state, p *pending) {
 	target := index + int64(l.steps)
-	ago, change := s.ago(index, l.steps, len(s.day.values))
-	hour, _ := s.ago(index, l.steps, s.hour)
+	ago, change := s.dayAgo(index, l.steps)
 	m := &p.members
 	m[lastValue] = s.last
-	m[hourAgo] = known(hour, s.now)
+	m[hourUsual] = known(s.hour.usual(target), s.now)
 	m[dayAgo] = known(ago, known(s.day.usual(target), s.now))
 	m[dayShifted] = s.now + known(change, 0)
 	m[smoothed] = s.smooth.forecast(s.learned, int(index-s.learned)+l.steps)
@@ -125,7 +124,7 @@ func (l *lead) features(s *state, p *pending) {
 		(s.now - s.before) / p.size,
 		(s.now - s.fast) / p.size,
 		(s.now - s.slow) / p.size,
-		(m[hourAgo] - s.now) / p.size,
+		(m[hourUsual] - s.now) / p.size,
 		(m[dayShifted] - s.now) / p.size,
 		(m[weekShifted] - s.now) / p.size,
 		(s.now - m[dayProfile]) / p.size,

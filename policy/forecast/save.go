@@ -139,7 +139,7 @@ func (s *state) fields(c *codec) {
 	c.sizes(&m.usual)
 	c.count(&m.seen)
 	c.series(m.season)
-	for _, p := range []*profile{&s.day, &s.week} {
+	for _, p := range []*profile{&s.hour, &s.day, &s.week} {
 		c.maybe(&p.residual)
 		c.number(&p.seen)
 		c.series(p.values)

@@ -21,7 +21,7 @@ type state struct {
 	smooth  holtWinters
 	day     profile
 	week    profile
-	hour    int // steps of a 24th of a day; 0: too few to tell its parts
+	hour    profile // the 24th of a day
 }
 
 func newState(p plan) state {
@@ -31,7 +31,7 @@ func newState(p plan) state {
 		smooth: holtWinters{season: make([]float64, p.day)},
 		day:    newProfile(p.day, dayGain),
 		week:   newProfile(p.week, weekGain),
-		hour:   hourOf(p.day),
+		hour:   newProfile(hourOf(p.day), hourGain),
 	}
 	if p.day > 0 {
 		s.slowBy = min(1, 8/float64(p.day))
@@ -58,6 +58,7 @@ func (s *state) learn(index int64, value float64) {
 	s.smooth.learn(index, value)
 	s.day.learn(index, value)
 	s.week.learn(index, value)
+	s.hour.learn(index, value)
 	s.learned = index
 }
 
@@ -72,17 +73,19 @@ func (s *state) guess(index int64, atLeast float64) {
 	s.recent[slot(index, len(s.recent))] = math.NaN()
 	s.day.guess(index, estimate)
 	s.week.guess(index, estimate)
+	s.hour.guess(index, estimate)
 }
 
-// ago gives the value one period before the step `ahead` of the step `index` (or so many periods before as are needed
-// to be in the past), and the change towards it from the same phase as now. NaN: unknown, or no such period.
-func (s *state) ago(index int64, ahead, period int) (value, change float64) {
-	if period == 0 {
+// dayAgo gives the value at the same time a day before the step `ahead` of the step `index` (or so many days before
+// as are needed to be in the past), and the change towards it from the same time of the day as now. NaN: unknown.
+func (s *state) dayAgo(index int64, ahead int) (value, change float64) {
+	day := len(s.recent) - 1
+	if day == 0 {
 		return math.NaN(), math.NaN()
 	}
-	back := int64((ahead-1)%period + 1 - period) // -period < back <= 0
-	value = s.recent[slot(index+back, len(s.recent))]
-	return value, value - s.recent[slot(index-int64(period), len(s.recent))]
+	back := int64((ahead-1)%day + 1 - day) // -day < back <= 0
+	value = s.recent[slot(index+back, day+1)]
+	return value, value - s.recent[slot(index-int64(day), day+1)]
 }
 
 // within keeps a model from running away: no forecast leaves the range seen so far by more than that range itself,
@@ -96,7 +99,8 @@ func (s *state) within(value float64) float64 {
 	return max(low, min(s.most+width, value))
 }
 
-// hourOf is the 24th of a day: cron jobs and people alike begin things on the hour.
+// hourOf is the 24th of a day, for cron jobs and people alike begin things on the hour; 0: too few steps to tell its
+// parts.
 func hourOf(day int) int {
 	const fewest = 3
 	if day/24 < fewest {
