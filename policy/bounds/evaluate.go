@@ -19,7 +19,7 @@ const DecayPerMinute = 0.10
 //   - When nothing contributes any more and the HPA wants no more than the user's maximum, the user's own bounds come back.
 func Evaluate(in Input) Result {
 	e := evaluation{Input: in}
-	e.Base = sane(e.Base)
+	e.Base, e.order = sane(e.Base), e.sorted()
 	e.out.State.Reverts = in.State.Reverts
 	e.out.Verdicts = make([]Verdict, len(in.Contributions))
 	for i, c := range in.Contributions {
@@ -38,7 +38,8 @@ func Evaluate(in Input) Result {
 // evaluation is one Evaluate while it runs.
 type evaluation struct {
 	Input
-	out Result
+	order []int // of the contributions
+	out   Result
 }
 
 // claim is a number with its author; contribution is -1 for the base and for what only the State knows of.
@@ -153,6 +154,7 @@ func (t Tail) height(now time.Time) int32 {
 
 // combine puts the parts together and writes down what the next evaluation needs.
 func (e *evaluation) combine(top, floor claim, tail *Tail) {
+	top = e.makeRoom(top, floor)
 	if floor.value > top.value {
 		e.note(FloorCapped, "the floor of %d that %s asks for is above the maximum %d of %s", floor.value, floor.by, top.value, top.by)
 		floor.value = top.value
@@ -182,6 +184,28 @@ func (e *evaluation) combine(top, floor claim, tail *Tail) {
 	if old := e.State.Applied; old != nil && *old == b {
 		e.out.State.Since = e.State.Since
 	}
+}
+
+// makeRoom raises a maximum that one contribution lowered below the floor of another that does not rank lower, up to
+// what the latter may have. A forecast's floor never does that.
+func (e *evaluation) makeRoom(top, floor claim) claim {
+	if floor.value <= top.value || floor.contribution < 0 || top.contribution < 0 {
+		return top
+	}
+	c := e.Contributions[floor.contribution]
+	if c.Source.Kind == KindForecast || c.outranks(e.Contributions[top.contribution]) < 0 {
+		return top
+	}
+	room := floor.value
+	if _, states := c.ceiling(); !states {
+		room = min(room, e.Base.Max)
+	}
+	if room <= top.value {
+		return top
+	}
+	e.note(MaxRaised, "the floor of %d that %s asks for is above the maximum %d of %s, which does not rank higher", floor.value, floor.by, top.value, top.by)
+	e.out.Verdicts[top.contribution].Why = fmt.Sprintf("its maximum %d is below the floor %d of %s", top.value, floor.value, floor.by)
+	return claim{value: room, by: floor.by, contribution: floor.contribution}
 }
 
 // hold returns the maximum: the wanted one, or as much more of the present one as the HPA needs now. It never exceeds

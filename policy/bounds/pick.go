@@ -3,8 +3,9 @@
 package bounds
 
 import (
+	"cmp"
 	"fmt"
-	"strings"
+	"slices"
 )
 
 // outranks compares by override, then priority: positive when c is above d.
@@ -23,48 +24,92 @@ func (c Contribution) outranks(d Contribution) int {
 	return 0
 }
 
-// less orders sources, so that equal wishes have the same winner whatever their order.
-func less(a, b Source) bool {
-	return strings.Compare(a.Kind+"\x00"+a.Name+"\x00"+a.Part, b.Kind+"\x00"+b.Name+"\x00"+b.Part) < 0
+// compare orders contributions, so that equal wishes have the same winner however they arrive. Of equals the one that
+// cuts nothing comes first.
+func (c Contribution) compare(d Contribution) int {
+	return cmp.Or(
+		compareBool(c.HardMax, d.HardMax),
+		cmp.Compare(c.Source.Kind, d.Source.Kind), cmp.Compare(c.Source.Name, d.Source.Name), cmp.Compare(c.Source.Part, d.Source.Part),
+		comparePointer(c.MaxReplicas, d.MaxReplicas), comparePointer(c.MinReplicas, d.MinReplicas),
+		compareBool(c.Exact, d.Exact), compareBool(c.Freeze, d.Freeze), compareBool(c.Sinking, d.Sinking), compareBool(c.RaiseOnly, d.RaiseOnly),
+	)
 }
 
-// beforeEqual decides between two equal wishes: the one that cuts nothing, then by name.
-func (c Contribution) beforeEqual(d Contribution) bool {
-	if c.HardMax != d.HardMax {
-		return d.HardMax
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
 	}
-	return less(c.Source, d.Source)
+	return 1
+}
+
+// comparePointer puts larger numbers first and nil last.
+func comparePointer(a, b *int32) int {
+	switch {
+	case a == nil || b == nil:
+		return compareBool(a == nil, b == nil)
+	}
+	return cmp.Compare(*b, *a)
+}
+
+// sorted are the indices of the contributions in their order.
+func (e *evaluation) sorted() []int {
+	order := make([]int, len(e.Contributions))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return e.Contributions[i].compare(e.Contributions[j]) })
+	return order
 }
 
 // pick returns the index of the contribution that wins with number, or -1: the highest rank, then the largest number.
 func (e *evaluation) pick(number func(Contribution) (int32, bool)) (int, int32) {
 	best, bestValue := -1, int32(0)
-	for i, c := range e.Contributions {
+	for _, i := range e.order {
+		c := e.Contributions[i]
 		n, states := number(c)
 		if !states {
 			continue
 		}
-		if best < 0 {
-			best, bestValue = i, n
-			continue
+		if best >= 0 {
+			rank := c.outranks(e.Contributions[best])
+			if rank < 0 || rank == 0 && n <= bestValue {
+				continue
+			}
 		}
-		rank := c.outranks(e.Contributions[best])
-		if rank > 0 || rank == 0 && (n > bestValue || n == bestValue && c.beforeEqual(e.Contributions[best])) {
-			best, bestValue = i, n
-		}
+		best, bestValue = i, n
 	}
 	return best, bestValue
 }
 
-// pickMax returns the maximum that should be.
+// pickMax returns the maximum that should be: of those that set it, raised by those that only raise (ramps, which need
+// room) and do not rank lower.
 func (e *evaluation) pickMax() claim {
-	i, n := e.pick(Contribution.ceiling)
-	if i < 0 {
-		return claim{value: e.Base.Max, by: Source{Kind: KindBase}, contribution: -1}
+	top := claim{value: e.Base.Max, by: Source{Kind: KindBase}, contribution: -1}
+	setter, n := e.pick(func(c Contribution) (int32, bool) {
+		if c.RaiseOnly {
+			return 0, false
+		}
+		return c.ceiling()
+	})
+	if setter >= 0 {
+		c := e.Contributions[setter]
+		e.explainLosers(Contribution.ceiling, setter, n, "maximum")
+		top = claim{value: n, by: c.Source, contribution: setter, hard: c.HardMax}
 	}
-	c := e.Contributions[i]
-	e.explainLosers(Contribution.ceiling, i, n, "maximum")
-	return claim{value: n, by: c.Source, contribution: i, hard: c.HardMax}
+	for _, i := range e.order {
+		c := e.Contributions[i]
+		n, states := c.ceiling()
+		if !c.RaiseOnly || !states || setter >= 0 && c.outranks(e.Contributions[setter]) < 0 {
+			continue
+		}
+		if n > top.value {
+			top = claim{value: n, by: c.Source, contribution: i}
+		}
+	}
+	return top
 }
 
 // pickFloor returns the floor that active contributions ask for: one of those that set it, raised by those that only
@@ -83,7 +128,8 @@ func (e *evaluation) pickFloor(top claim) claim {
 		floor = claim{value: n, by: c.Source, contribution: setter, override: c.Override}
 		e.explainLosers(e.floor, setter, n, "minimum")
 	}
-	for i, c := range e.Contributions {
+	for _, i := range e.order {
+		c := e.Contributions[i]
 		if !c.raises() {
 			continue
 		}
@@ -95,7 +141,7 @@ func (e *evaluation) pickFloor(top claim) claim {
 		if !states || setter >= 0 && c.outranks(e.Contributions[setter]) < 0 {
 			continue
 		}
-		if n > floor.value || n == floor.value && floor.contribution >= 0 && floor.contribution != setter && less(c.Source, floor.by) {
+		if n > floor.value {
 			floor = claim{value: n, by: c.Source, contribution: i, override: floor.override}
 		}
 	}

@@ -107,6 +107,7 @@ type NoteReason string
 
 const (
 	FloorCapped NoteReason = "FloorCapped" // a floor above the maximum was lowered to it
+	MaxRaised   NoteReason = "MaxRaised"   // a contribution's maximum was raised to another one's floor
 	RampingDown NoteReason = "RampingDown" // a window has ended and its floor sinks on its ramp
 	Decaying    NoteReason = "Decaying"    // a floor ended without a ramp and sinks
 	Restoring   NoteReason = "Restoring"   // the maximum is above what it should be, because the HPA needs it now
