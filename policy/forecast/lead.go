@@ -55,7 +55,7 @@ func newLead(steps int, quantile float64, memory float64) lead {
 		steps:      steps,
 		mixture:    newMixture(steps),
 		regression: newRegression(),
-		margin:     newMargin(quantile),
+		margin:     newMargin(quantile, steps),
 		waiting:    make([]pending, steps),
 		accuracy:   accuracy{memory: memory, coverage: quantile},
 	}
