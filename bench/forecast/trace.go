@@ -22,14 +22,14 @@ func readTrace(file string) (points []forecast.Point, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the trace: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was only read from
 	var r io.Reader = f
 	if strings.HasSuffix(file, ".gz") {
 		z, err := gzip.NewReader(f)
 		if err != nil {
 			return nil, fmt.Errorf("%s is not compressed with gzip, as its name says: %w", file, err)
 		}
-		defer z.Close()
+		defer z.Close() //nolint:errcheck // a wrong checksum is an error of the read
 		r = z
 	}
 	lines := bufio.NewScanner(r)

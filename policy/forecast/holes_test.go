@@ -130,7 +130,7 @@ func TestResample(t *testing.T) {
 }
 
 func TestStepOf(t *testing.T) {
-	points := shape(100, fiveMinutes, func(i int) float64 { return 1 })
+	points := shape(100, fiveMinutes, func(int) float64 { return 1 })
 	require.Equal(t, fiveMinutes, StepOf(points))
 	stray := append([]Point(nil), points...)
 	stray = append(stray, Point{Time: points[99].Time.Add(time.Second)})
