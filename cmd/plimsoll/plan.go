@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/plan"
 )
@@ -39,10 +40,14 @@ type planFlags struct {
 	node          string
 	output        string
 	report        string
+	allHPAs       bool
+	kube          *genericclioptions.ConfigFlags
 }
 
 func newPlan(stderr io.Writer) *cobra.Command {
-	f := &planFlags{}
+	none, all := genericclioptions.ConfigFlags{}, genericclioptions.NewConfigFlags(false)
+	none.KubeConfig, none.Context, none.Namespace = all.KubeConfig, all.Context, all.Namespace
+	f := &planFlags{kube: &none}
 	var names strings.Builder
 	for _, n := range plan.Names {
 		fmt.Fprintf(&names, "  %-24s%s\n", n[0], n[1])
@@ -57,7 +62,8 @@ The policies:
 ` + names.String(),
 		Example: `  plimsoll plan --trace users.csv --lead 15m
   plimsoll plan --trace users.csv -f hpa.yaml -f schedule.yaml -f deployment.yaml --price cpu=0.04,memory=0.005 --currency USD --report plan.html
-  plimsoll plan --prometheus http://prometheus:9090 --query 'sum(online_users)' --history 35d -f hpa.yaml -o json`,
+  plimsoll plan --prometheus http://prometheus:9090 --query 'sum(online_users)' --history 840h -f hpa.yaml -o json
+  plimsoll plan --all-hpas --prometheus http://prometheus:9090 --price cpu=0.04,memory=0.005`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			f.quantileGiven = c.Flags().Changed("quantile")
@@ -86,6 +92,8 @@ func (f *planFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.node, "node", "", "allocatable of one node: cpu=4,memory=16Gi; says whether saved replicas free one")
 	flags.StringVarP(&f.output, "output", "o", "table", "table (for people) or json")
 	flags.StringVar(&f.report, "report", "", "also write one self-contained HTML page to this file")
+	flags.BoolVar(&f.allHPAs, "all-hpas", false, "with --prometheus: rank every HPA of the cluster (or of --namespace) by what it loses today; reads only")
+	f.kube.AddFlags(flags)
 	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -104,6 +112,9 @@ func (e badInput) orNil() error {
 func (f *planFlags) run(ctx context.Context, out, stderr io.Writer) error {
 	if f.output != "table" && f.output != "json" {
 		return fmt.Errorf("-o %s is not known: use table or json", f.output)
+	}
+	if f.allHPAs {
+		return f.runFleet(ctx, out, stderr)
 	}
 	in, err := f.input()
 	if err != nil {

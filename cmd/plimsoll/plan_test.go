@@ -5,12 +5,23 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/plan"
 )
 
 // planOf runs `plimsoll plan` and returns its exit code and both outputs.
@@ -60,4 +71,49 @@ func TestPlanCommand(t *testing.T) {
 		require.Contains(t, stderr, want)
 		require.Equal(t, 1, strings.Count(stderr, "\n"), "one sentence: %s", stderr)
 	}
+}
+
+func TestCandidatesOfACluster(t *testing.T) {
+	var template corev1.PodTemplateSpec
+	template.Spec.Containers = []corev1.Container{{Resources: corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{"cpu": resource.MustParse("250m"), "memory": resource.MustParse("512Mi")}}}}
+	meta := metav1.ObjectMeta{Namespace: "shop", Name: "web"}
+	client := fake.NewClientset(
+		&appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{Template: template}},
+		&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: meta, Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			MaxReplicas: 3, ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "web"}}},
+	)
+	candidates, err := candidatesOf(t.Context(), client, "")
+	require.NoError(t, err)
+	require.Len(t, candidates, 1)
+	require.NoError(t, candidates[0].Problem)
+	require.Equal(t, plan.Resources{CPU: 0.25, Memory: 0.5}, candidates[0].Requests)
+	_, err = candidatesOf(t.Context(), client, "other")
+	require.ErrorContains(t, err, "no HPA")
+	code, _, stderr := planOf(t, "--all-hpas")
+	require.Equal(t, 2, code)
+	require.Contains(t, stderr, "--all-hpas goes with --prometheus")
+}
+
+func TestPlanAsksPrometheusInPieces(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		require.NoError(t, r.ParseForm())
+		from, err := strconv.ParseFloat(r.Form.Get("start"), 64)
+		require.NoError(t, err)
+		to, err := strconv.ParseFloat(r.Form.Get("end"), 64)
+		require.NoError(t, err)
+		require.LessOrEqual(t, (to-from)/300, 11000.)
+		var values []string
+		for at := from; at <= to; at += 300 {
+			values = append(values, fmt.Sprintf(`[%f,"%d"]`, at, 100+int(at/300)%50))
+		}
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[%s]}]}}`, strings.Join(values, ","))
+	}))
+	defer server.Close()
+	code, out, stderr := planOf(t, "--prometheus", server.URL, "--query", "sum(users)", "--history", "840h")
+	require.Zero(t, code, stderr)
+	require.Contains(t, out, "sum(users)")
+	require.Equal(t, 2, asked)
 }

@@ -134,11 +134,18 @@ func (m *Manifests) addWorkload(document []byte) error {
 	if err := yaml.Unmarshal(document, &object); err != nil {
 		return fmt.Errorf("the workload cannot be read: %w", err)
 	}
-	for _, c := range object.Spec.Template.Spec.Containers {
-		m.Requests.CPU += c.Resources.Requests.Cpu().AsApproximateFloat64()
-		m.Requests.Memory += c.Resources.Requests.Memory().AsApproximateFloat64() / (1 << 30)
-	}
+	m.Requests = RequestsOf(object.Spec.Template.Spec)
 	return nil
+}
+
+// RequestsOf adds up what a pod's containers request.
+func RequestsOf(pod corev1.PodSpec) Resources {
+	var r Resources
+	for _, c := range pod.Containers {
+		r.CPU += c.Resources.Requests.Cpu().AsApproximateFloat64()
+		r.Memory += c.Resources.Requests.Memory().AsApproximateFloat64() / (1 << 30)
+	}
+	return r
 }
 
 // specOf turns an HPA into the form in which it is simulated.
