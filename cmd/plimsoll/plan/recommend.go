@@ -23,8 +23,8 @@ func (o Outcome) goodEnough() bool {
 	return o.UnservedShare <= tolerable && o.TimeShort <= tolerableShort
 }
 
-// recommend takes, of the policies that are good enough, the one with the fewest replica-hours; if none is, the one
-// that leaves the least demand unserved. Fixed and impossible policies are for comparison only.
+// recommend takes, of the policies that are good enough, the one with the fewest replica-hours, and the simplest of
+// equals; if none is, the one that leaves the least demand unserved. Fixed and impossible policies are for comparison only.
 func recommend(r Result) Recommendation {
 	plain := r.Policies[0]
 	best := plain
@@ -33,18 +33,28 @@ func recommend(r Result) Recommendation {
 			best = o
 		}
 	}
-	fixed := r.Policies[len(r.Policies)-2]
+	reason := reasonFor(best, plain)
+	if fixed := r.Policies[len(r.Policies)-2]; best.ReplicaHours >= fixed.ReplicaHours {
+		reason += fmt.Sprintf(" Scaling saves nothing here: %d replicas all the time, which the peak turned out to need, are %s replica-hours.",
+			fixed.PeakReplicas, change(fixed.ReplicaHours, best.ReplicaHours))
+	}
+	return Recommendation{best.Name, reason}
+}
+
+func reasonFor(best, plain Outcome) string {
 	switch {
 	case best.Name == PlainHPA && plain.goodEnough():
-		return Recommendation{PlainHPA, fmt.Sprintf("Keep the HPA as it is: it leaves %s of the demand unserved, and no other policy does as well with fewer replica-hours.", percent(plain.UnservedShare))}
+		return fmt.Sprintf("Keep the HPA as it is: it leaves %s of the demand unserved, and no other policy does as well with fewer replica-hours.", percent(plain.UnservedShare))
 	case best.Name == PlainHPA:
-		return Recommendation{PlainHPA, fmt.Sprintf("Keep the HPA as it is: it leaves %s of the demand unserved, and nothing here does better; look at its target, its maximum and the start-up time.", percent(plain.UnservedShare))}
-	case best.ReplicaHours >= fixed.ReplicaHours:
-		return Recommendation{FixedMaximum, fmt.Sprintf("Run %d replicas all the time: what serves the demand otherwise (%s) needs more replica-hours than that.", fixed.PeakReplicas, best.Name)}
+		return fmt.Sprintf("Keep the HPA as it is: it leaves %s of the demand unserved, and nothing here does better; look at its target, its maximum and the start-up time.", percent(plain.UnservedShare))
 	}
-	return Recommendation{best.Name, fmt.Sprintf("Use %s: it leaves %s of the demand unserved where the HPA alone leaves %s (%.0f short minutes instead of %.0f), for %s replica-hours.",
-		best.Name, percent(best.UnservedShare), percent(plain.UnservedShare), best.ShortMinutes, plain.ShortMinutes, change(best.ReplicaHours, plain.ReplicaHours))}
+	return fmt.Sprintf("Use %s: it leaves %s of the demand unserved where the HPA alone leaves %s (%.0f short minutes instead of %.0f), for %s replica-hours.",
+		best.Name, percent(best.UnservedShare), percent(plain.UnservedShare), best.ShortMinutes, plain.ShortMinutes, change(best.ReplicaHours, plain.ReplicaHours))
 }
+
+// A later policy of the list must be that much better than an earlier, simpler one: in replica-hours where both are
+// good enough, in unserved demand where neither is.
+const worthwhile = 0.95
 
 func better(a, b Outcome) bool {
 	okA, okB := a.goodEnough(), b.goodEnough()
@@ -52,9 +62,9 @@ func better(a, b Outcome) bool {
 		return okA
 	}
 	if okA {
-		return a.ReplicaHours < b.ReplicaHours
+		return a.ReplicaHours < b.ReplicaHours*worthwhile
 	}
-	return a.UnservedShare < b.UnservedShare
+	return a.UnservedShare < b.UnservedShare*worthwhile
 }
 
 func percent(share float64) string {
