@@ -17,7 +17,7 @@ import (
 // calm keeps tests short: no stabilisation, no limits on steps.
 const calm = `
   behavior:
-    scaleUp: {stabilizationWindowSeconds: 0, policies: [{type: Percent, value: 1000, periodSeconds: 1}]}
+    scaleUp: {stabilizationWindowSeconds: 0, policies: [{type: Pods, value: 100, periodSeconds: 1}]}
     scaleDown: {stabilizationWindowSeconds: 0, policies: [{type: Percent, value: 100, periodSeconds: 1}]}
 `
 
@@ -120,7 +120,7 @@ func TestObjectMetricsOfServicesNamespacesAndNodes(t *testing.T) {
 	w.expose(t, ns, `
 hits{namespace="$NS",service="front"} 70
 orders{namespace="$NS"} 41.5
-temperature_$NS{node="e2e-node-0"} 63
+temperature{tenant="$NS",node="e2e-node-0"} 63
 `)
 	w.apply(t, ns, `
 apiVersion: v1
@@ -141,7 +141,7 @@ spec: {query: "sum by (namespace) (orders)", object: {resource: namespaces, name
 apiVersion: plimsoll.dev/v1alpha1
 kind: ClusterMetricRule
 metadata: {name: temperature-$NS}
-spec: {metric: temperature-$NS, query: "avg by (node) (temperature_$NS)", object: {resource: nodes, nameLabel: node}, interval: 5s}
+spec: {metric: temperature-$NS, query: "avg by (node) (temperature{tenant=\"$NS\"})", object: {resource: nodes, nameLabel: node}, interval: 5s}
 `)
 	t.Cleanup(func() { _ = w.deleteClusterRule("temperature-" + ns) })
 	for what, path := range map[string]string{
@@ -184,7 +184,7 @@ func TestProtobufAndJSONSayTheSame(t *testing.T) {
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	client, err := kubernetes.NewForConfig(config)
 	require.NoError(t, err)
-	body, err := client.Discovery().RESTClient().Get().AbsPath(podsPath(ns, "online_users")).SetHeader("Accept", config.ContentType).DoRaw(t.Context())
+	body, err := client.CoreV1().RESTClient().Get().AbsPath(podsPath(ns, "online_users")).SetHeader("Accept", config.ContentType).DoRaw(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "k8s\x00", string(body[:4]))
 	for _, pod := range pods {

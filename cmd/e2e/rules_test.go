@@ -51,7 +51,8 @@ orders{namespace="$NS"} 3
 ratio{namespace="$NS",pod="a"} NaN
 ratio{namespace="$NS",pod="b"} +Inf
 ratio{namespace="$NS",pod="c"} 0.5
-twin{namespace="$NS",pod="a",instance="1"} 1
+twin{namespace="$NS",pod="a"} 1
+double{namespace="$NS",pod="a"} 2
 nameless{namespace="$NS"} 1
 `)
 	const template = `
@@ -67,13 +68,13 @@ spec: {query: '%s', interval: 5s%s}
 		{"matrix", "orders[5m]", "", "ParseError", "range vector"},
 		{"nothing", "no_such_series", "", "NoData", "no series"},
 		{"not-finite", "ratio", ofPods, "NotFinite", "2 series are NaN or infinite"},
-		{"twins", `twin or label_replace(twin, "__name__", "other", "", "")`, ofPods, "AmbiguousObjects", "2 series for"},
+		{"twins", `{__name__=~"twin|double"}`, ofPods, "AmbiguousObjects", "2 series for"},
 		{"nameless", "nameless", ofPods, "MissingLabel", "lack the labels"},
 		{"crowd", "crowd", ", maxSeries: 10", "TooManySeries", "maxSeries, 10"},
 		{"widgets", "orders", ", object: {resource: widgets.example.com, nameLabel: pod}", "UnknownResource", "widgets.example.com"},
 		{"nodes", "orders", ", object: {resource: nodes, nameLabel: node}", "OtherNamespace", "use a ClusterMetricRule"},
 		{"guarded", "sum(orders)", `, guard: "sum(orders) > 100"`, "GuardFailed", "sum(orders) > 100"},
-		{"refused", `label_replace(orders, "a b", "", "", "")`, "", "SourceRefused", "label"},
+		{"refused", `label_replace(orders, "x", "", "y", "(")`, "", "SourceRefused", "regular expression"},
 		{"forged", `label_replace(orders, "namespace", "kube-system", "", "")`, "", "OtherNamespace", "kube-system"},
 		{"blind", "max_over_time(sum(orders)[1m:5s])", "", "Idle", "1 series"},
 	} {
@@ -256,9 +257,7 @@ spec: {query: 'sum(secret_orders) or sum(secret_orders{namespace="`+theirs+`"})'
 	reader := w.as(t, mine,
 		rbacv1.PolicyRule{APIGroups: []string{"external.metrics.k8s.io"}, Resources: []string{"all-orders"}, Verbs: []string{"list"}},
 		rbacv1.PolicyRule{APIGroups: []string{"query.plimsoll.dev"}, Resources: []string{"sources/proxy"}, Verbs: []string{"get", "create"}})
-	read := func(path string) ([]byte, error) {
-		return reader.Discovery().RESTClient().Get().RequestURI(path).DoRaw(t.Context())
-	}
+	read := func(path string) ([]byte, error) { return ask(reader, path) }
 	eventually(t, "a read by one who may", func() error {
 		body, err := read(externalPath(mine, "all-orders") + "?labelSelector=x%21%3Dy")
 		return wants(body, err, `"value":"3"`)

@@ -68,14 +68,18 @@ func (w *world) expose(t *testing.T, ns, series string) {
 	t.Cleanup(func() { w.exporter.set(ns, "") })
 }
 
-// get reads a path of the API as an administrator.
-func (w *world) get(path string) ([]byte, error) {
-	return w.cluster.Discovery().RESTClient().Get().AbsPath(path).DoRaw(context.Background())
-}
+// get reads a path of the API as an administrator; an error says what the server's Status says.
+func (w *world) get(path string) ([]byte, error) { return ask(w.cluster, path) }
 
 // getQuery is get with a query string.
-func (w *world) getQuery(path, query string) ([]byte, error) {
-	return w.cluster.Discovery().RESTClient().Get().RequestURI(path + "?" + query).DoRaw(context.Background())
+func (w *world) getQuery(path, query string) ([]byte, error) { return ask(w.cluster, path+"?"+query) }
+
+func ask(client kubernetes.Interface, uri string) ([]byte, error) {
+	result := client.CoreV1().RESTClient().Get().RequestURI(uri).Do(context.Background())
+	if err := result.Error(); err != nil {
+		return nil, err
+	}
+	return result.Raw()
 }
 
 // values reads a custom metric and returns the values by object.
