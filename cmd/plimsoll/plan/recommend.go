@@ -61,10 +61,11 @@ func better(a, b Outcome) bool {
 	if okA != okB {
 		return okA
 	}
+	cheaper, dearer := a.ReplicaHours < b.ReplicaHours*worthwhile, a.ReplicaHours > b.ReplicaHours
 	if okA {
-		return a.ReplicaHours < b.ReplicaHours*worthwhile
+		return cheaper || !dearer && a.ShortMinutes < b.ShortMinutes*worthwhile
 	}
-	return a.UnservedShare < b.UnservedShare*worthwhile
+	return a.UnservedShare < b.UnservedShare*worthwhile || a.UnservedShare <= b.UnservedShare && cheaper
 }
 
 func percent(share float64) string {
