@@ -205,3 +205,26 @@ func TestCompareCountsWholeReplicas(t *testing.T) {
 	require.Equal(t, PolicyResult{Name: PolicyForecast, DeficientReplicaMinutes: 60, ReplicaHours: 5, UnservedShare: 5.0 / 35, TimeShort: 0.5}, got[3])
 	require.Equal(t, PolicyResult{Name: PolicyOracle, ReplicaHours: 4}, got[5])
 }
+
+func TestReportHasTheFieldsThatPlanPromises(t *testing.T) {
+	r, err := Run(series(4*288, daily(11)), Options{Leads: minutes(15)})
+	require.NoError(t, err)
+	require.Len(t, r.Reports(), 1)
+	text, err := json.Marshal(r.Reports()[0])
+	require.NoError(t, err)
+	fields := map[string]any{}
+	require.NoError(t, json.Unmarshal(text, &fields))
+	for _, name := range []string{"wape", "wapeNaive", "coverage", "coverageTopDecile", "overprovision", "cpuMicrosPerPoint"} {
+		require.IsType(t, 0.0, fields[name], name)
+	}
+	require.Equal(t, "5m", fields["step"])
+	require.Equal(t, "15m", fields["lead"])
+	require.Equal(t, 2.0*288, fields["points"])
+	policies := fields["policies"].([]any)
+	require.Len(t, policies, len(Names()))
+	for _, policy := range policies {
+		for _, name := range []string{"deficientReplicaMinutes", "replicaHours", "unservedShare", "timeShort"} {
+			require.IsType(t, 0.0, policy.(map[string]any)[name], name)
+		}
+	}
+}
