@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/plimsoll/plimsoll/adapter/api"
 	"github.com/plimsoll/plimsoll/adapter/demand"
 	"github.com/plimsoll/plimsoll/adapter/evaluate"
 	"github.com/plimsoll/plimsoll/adapter/explain"
@@ -35,13 +36,25 @@ func (x *explainer) serve(namespace, metric string, w http.ResponseWriter, r *ht
 	e := inForce(catalog, namespace, metric, resource)
 	w.Header().Set("Content-Type", "application/json")
 	if e == nil {
-		writeStatus(w, http.StatusNotFound, fmt.Sprintf("no MetricRule in namespace %s and no ClusterMetricRule defines metric %s; kubectl get metricrules,clustermetricrules -A lists them", namespace, metric))
+		writeStatus(w, http.StatusNotFound, fmt.Sprintf("no MetricRule in namespace %s and no ClusterMetricRule defines metric %s%s",
+			namespace, metric, api.NearText(metric, known(catalog, namespace))))
 		return
 	}
 	document := x.document(catalog, e, namespace, name)
 	if err := json.NewEncoder(w).Encode(document); err != nil {
 		return // the client has gone
 	}
+}
+
+// known are the metrics that a reader in the namespace can have.
+func known(c *snapshot.Catalog, namespace string) []string {
+	var names []string
+	for _, e := range c.Entries() {
+		if ns := e.Rule.Key.Namespace; ns == "" || ns == namespace {
+			names = append(names, e.Rule.Metric)
+		}
+	}
+	return names
 }
 
 func writeStatus(w http.ResponseWriter, code int32, message string) {

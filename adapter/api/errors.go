@@ -140,7 +140,7 @@ func unknownCustom(c *snapshot.Catalog, q *customRead) error {
 			known = append(known, name)
 		}
 	}
-	return notFound("%s%s", message, nearText(q.metric, known))
+	return notFound("%s%s", message, NearText(q.metric, known))
 }
 
 func unknownExternal(c *snapshot.Catalog, namespace, metric string) error {
@@ -150,15 +150,15 @@ func unknownExternal(c *snapshot.Catalog, namespace, metric string) error {
 			known = append(known, e.Rule.Metric)
 		}
 	}
-	return notFound("no rule defines external metric %s in namespace %s%s", metric, namespace, nearText(metric, known))
+	return notFound("no rule defines external metric %s in namespace %s%s", metric, namespace, NearText(metric, known))
 }
 
 func visible(e *snapshot.Entry, namespace string) bool {
 	return e.Rule.Key.Namespace == "" || e.Rule.Key.Namespace == namespace
 }
 
-// nearText names the known metrics that look like the one asked for.
-func nearText(metric string, known []string) string {
+// NearText names the known metrics that look like the one asked for.
+func NearText(metric string, known []string) string {
 	slices.Sort(known)
 	near := nearest(metric, slices.Compact(known))
 	if len(near) == 0 {

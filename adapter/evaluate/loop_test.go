@@ -83,7 +83,9 @@ func newStage(t *testing.T, rules ...rule.Rule) *stage {
 	require.NoError(t, err)
 	s.Loop = New(Options{
 		Store: s.store, Readers: readers, Metrics: metrics, Identity: "test",
-		Ask: func(ctx context.Context, question func(context.Context, source.Source) error) error { return question(ctx, s.src) },
+		Ask: func(ctx context.Context, question func(context.Context, source.Source) error) error {
+			return question(ctx, s.src)
+		},
 	})
 	return s
 }
@@ -100,7 +102,9 @@ func (s *stage) put(t *testing.T, rules ...rule.Rule) {
 	s.store.Swap(c)
 }
 
-func (s *stage) entry(name string) *snapshot.Entry { return s.store.Catalog().Entry(rule.Key{Name: name}) }
+func (s *stage) entry(name string) *snapshot.Entry {
+	return s.store.Catalog().Entry(rule.Key{Name: name})
+}
 
 func orders(name string, interval time.Duration) rule.Rule {
 	return rule.Rule{Key: rule.Key{Name: name}, Metric: name, Query: "orders", Interval: interval, MaxAge: time.Minute}
