@@ -196,6 +196,7 @@ func (a *adapter) secure(ctx, background context.Context, running *sync.WaitGrou
 			CertDir:     a.options.Serving.SecureServing.ServerCert.CertDirectory,
 			APIServices: a.options.apiServices(),
 			Ready:       func() { close(ready) },
+			Validity:    a.options.Certificate.Validity, Propagation: a.options.Certificate.Propagation, Grace: a.options.Certificate.Grace,
 		})
 	})
 	select {

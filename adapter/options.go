@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -40,9 +41,14 @@ type Options struct {
 	// TLSSecret is the name of the Secret, in the Service's namespace, that replicas share their certificate through. "":
 	// the certificate comes from --tls-cert-file, or is made for this process alone.
 	TLSSecret string
+	// Certificate holds the times of rotation; 0: the defaults of package certs.
+	Certificate CertificateTimes
 	// Identity tells replicas apart; the host's name by default.
 	Identity string
 }
+
+// CertificateTimes say how the certificate in TLSSecret is rotated; see certs.Options.
+type CertificateTimes struct{ Validity, Propagation, Grace time.Duration }
 
 // DefaultOptions are the flags' defaults.
 func DefaultOptions() Options {

@@ -48,6 +48,9 @@ func (f *flags) sets() cliflag.NamedFlagSets {
 	fs.BoolVar(&o.Shadow, "shadow", false, "Serve beside another adapter: leave the APIServices of the metrics APIs to it.")
 	fs.StringVar(&f.service, "service", o.Service.String(), "The adapter's Service, as namespace/name: its certificate is made for it, and its APIServices lead to it.")
 	fs.StringVar(&o.TLSSecret, "tls-secret", o.TLSSecret, "Secret in the Service's namespace that holds the serving certificate, which the adapter makes and rotates. Empty: the certificate of --tls-cert-file, or one for this process alone.")
+	fs.DurationVar(&o.Certificate.Validity, "certificate-validity", 0, "How long a certificate in --tls-secret is valid; it is replaced when a third of that is left. Default: 90 days.")
+	fs.DurationVar(&o.Certificate.Propagation, "certificate-propagation", 0, "How long every API server gets to learn of a new CA before a certificate of it is served. Default: 2 minutes.")
+	fs.DurationVar(&o.Certificate.Grace, "certificate-grace", 0, "How long an old CA stays trusted after its certificate has been replaced. Default: 1 hour.")
 	fs.StringVar(&o.Identity, "identity", "", "Name that tells this replica from others. Default: the host name.")
 
 	o.Serving.AddFlags(sets.FlagSet("Serving"))
