@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build faults
+
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+)
+
+// The application hangs while Prometheus is up: values end, nothing is scaled, and all comes back.
+func TestFaultExporterHangs(t *testing.T) {
+	s := newStage(t)
+	reads := s.read(t, 2, 50*time.Millisecond)
+	resume := s.exporter.hang()
+	defer resume()
+	hung := time.Now()
+	for _, rule := range []string{s.users, s.orders} {
+		s.says(t, "", rule, v1alpha1.ReasonNoData, "no series")
+	}
+	time.Sleep(time.Until(hung.Add(2 * maxAge))) // long enough for several of the HPA's periods
+	reads.requireErrorsSince(t, hung.Add(maxAge+2*time.Second), "no value")
+	resume()
+	s.comesBack(t, s.realSource)
+	reads.requireAnswered(t)
+	reads.stop()
+	s.stillScales(t)
+}
+
+// Half of the targets are gone: a sum would be halved, but the rule has a guard.
+func TestFaultHalfTheTargetsGone(t *testing.T) {
+	s := newStage(t)
+	first, second := newExporter(), newExporter()
+	t.Cleanup(first.server.Close)
+	t.Cleanup(second.server.Close)
+	for _, e := range []*exporter{first, second} {
+		e.set("", "half_users 20")
+	}
+	s.scrape(t, "pair", first, second)
+	s.apply(t, s.ns, `
+apiVersion: plimsoll.dev/v1alpha1
+kind: ClusterMetricRule
+metadata: {name: orders-$NS}
+spec: {query: 'sum(half_users)', guard: 'avg(up{job="pair"}) > 0.8', interval: 2s, maxAge: 6s}
+`)
+	s.says(t, "", s.orders, v1alpha1.ReasonWorking, "1 series")
+	s.isWell(t)
+	reads := s.read(t, 2, 50*time.Millisecond) // 40, as the orders were, or an error
+
+	resume := second.hang()
+	defer resume()
+	hung := time.Now()
+	s.says(t, "", s.orders, v1alpha1.ReasonGuardFailed, `avg(up{job="pair"}) > 0.8`)
+	time.Sleep(time.Until(hung.Add(2 * maxAge)))
+	orders := func(r read) bool { return r.path == s.questions()[1].path && r.err == nil }
+	require.Empty(t, reads.since(hung.Add(maxAge+2*time.Second), orders), "values that ought to be errors")
+	resume()
+	s.says(t, "", s.orders, v1alpha1.ReasonWorking, "1 series")
+	s.isWell(t)
+	reads.requireAnswered(t)
+	reads.stop() // taking the targets away again is no fault
+}
+
+// scrape adds a job to Prometheus' configuration, until the test ends.
+func (s *stage) scrape(t *testing.T, job string, targets ...*exporter) {
+	t.Helper()
+	file := s.prometheusConfig()
+	before, err := os.ReadFile(file)
+	require.NoError(t, err)
+	after := string(before) + fmt.Sprintf("- job_name: %s\n  static_configs:\n", job)
+	for _, e := range targets {
+		after += fmt.Sprintf("  - targets: [%q]\n", e.server.Listener.Addr())
+	}
+	write := func(content []byte) {
+		require.NoError(t, os.WriteFile(file, content, 0o600))
+		response, err := http.Post(s.realSource+"/-/reload", "", nil)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, http.StatusOK, response.StatusCode, "reload of Prometheus")
+	}
+	t.Cleanup(func() { write(before) })
+	write([]byte(after))
+}
+
+// prometheusConfig is the file that newWorld wrote.
+func (s *stage) prometheusConfig() string {
+	return filepath.Join(filepath.Dir(s.Dir), "prometheus.yaml")
+}
