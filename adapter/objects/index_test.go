@@ -67,7 +67,7 @@ func TestIndexAgreesWithAPlainFilter(t *testing.T) {
 				x.Remove(ns, name)
 				delete(model[ns], name)
 			},
-			"replace": func(t *rapid.T) {
+			"replace": func(*rapid.T) {
 				var list []*metav1.PartialObjectMetadata
 				for ns, objects := range model {
 					for name, l := range objects {

@@ -161,10 +161,13 @@ func ageUnknown(s *parser.VectorSelector, path []parser.Node) string {
 	return ""
 }
 
+// metricName is the label that holds a series' metric.
+const metricName = "__name__"
+
 // namesOneMetric: timestamp() drops the metric's name, so that two metrics with equal labels would collide.
 func namesOneMetric(s *parser.VectorSelector) bool {
 	for _, m := range s.LabelMatchers {
-		if m.Name == labels.MetricName && m.Type == labels.MatchEqual {
+		if m.Name == metricName && m.Type == labels.MatchEqual {
 			return true
 		}
 	}

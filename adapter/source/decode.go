@@ -82,7 +82,8 @@ func (d *decoder) answer() error {
 	if _, err = d.peek(); err == nil {
 		return d.malformed("something follows the answer")
 	}
-	if err == errTooLarge || d.readErr != io.EOF {
+	//nolint:errorlint // a reader ends with io.EOF itself; an error that wraps it is a failure
+	if errors.Is(err, errTooLarge) || d.readErr != io.EOF {
 		return err
 	}
 	return nil

@@ -61,7 +61,7 @@ func BenchmarkDecode100kFirst(b *testing.B) {
 // BenchmarkInstant100k is an evaluation by a remote source over loopback HTTP.
 func BenchmarkInstant100k(b *testing.B) {
 	answer := combined(100_000)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(answer) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(answer) }))
 	defer server.Close()
 	remote, err := NewRemote(Options{URL: server.URL})
 	require.NoError(b, err)
@@ -75,7 +75,7 @@ func BenchmarkInstant100k(b *testing.B) {
 // BenchmarkClientGolang100k reads the same answer with the official client, as it must: over HTTP.
 func BenchmarkClientGolang100k(b *testing.B) {
 	answer := combined(100_000)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(answer) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(answer) }))
 	defer server.Close()
 	client, err := api.NewClient(api.Config{Address: server.URL})
 	require.NoError(b, err)

@@ -91,7 +91,7 @@ func TestFailoverSharesTheDeadline(t *testing.T) {
 	defer cancel()
 	end, _ := ctx.Deadline()
 	var shares []time.Duration
-	err := f.Do(ctx, func(ctx context.Context, s Source) error {
+	err := f.Do(ctx, func(ctx context.Context, _ Source) error {
 		d, _ := ctx.Deadline()
 		shares = append(shares, end.Sub(d))
 		return ErrTimeout

@@ -82,7 +82,7 @@ func TestDownIsUnreachable(t *testing.T) {
 func TestSlowIsATimeout(t *testing.T) {
 	for _, sent := range []string{"", one[:60]} {
 		hang := make(chan struct{})
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			if sent != "" {
 				_, _ = w.Write([]byte(sent))
 				_ = http.NewResponseController(w).Flush()

@@ -72,7 +72,7 @@ func (s *scanner) fill() error {
 }
 
 func (s *scanner) ended() error {
-	if s.readErr != io.EOF {
+	if s.readErr != io.EOF { //nolint:errorlint // a reader ends with io.EOF itself; an error that wraps it is a failure
 		return s.readErr
 	}
 	return fmt.Errorf("it ends after %d bytes, in the middle: %w", s.before+int64(s.end), io.ErrUnexpectedEOF)

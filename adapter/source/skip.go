@@ -87,8 +87,9 @@ func (s *scanner) number() error {
 			return err
 		}
 	}
-	if c, err = s.next(); err != nil || (c != 'e' && c != 'E') {
-		return nil // an error is met again by whoever reads on
+	c, err = s.next()
+	if err != nil || (c != 'e' && c != 'E') {
+		return nil //nolint:nilerr // an error is met again by whoever reads on
 	}
 	s.pos++
 	if c, err = s.next(); err == nil && (c == '+' || c == '-') {

@@ -215,7 +215,7 @@ func (s *stage) startConstant(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("making the constant server's log: %w", err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // the child has its own handle
 	s.constantPort = freePort()
 	s.child = exec.Command(program, "constant", "--kubeconfig", filepath.Join(s.stack.Dir, "adapters", stack.Adapter+".kubeconfig"),
 		"--dir", s.dir, "--port", strconv.Itoa(s.constantPort), "--items", strconv.Itoa(items))
@@ -233,7 +233,7 @@ func freePort() int {
 	if err != nil {
 		return 0 // the child says what is wrong with it
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().(*net.TCPAddr).Port
 }
 
@@ -256,21 +256,28 @@ func (s *stage) connect(ctx context.Context) error {
 	if s.adapter, err = newTarget(adapterPort, bundle, stack.Adapter+"."+stack.Namespace+".svc", proxy); err != nil {
 		return err
 	}
+	var last error
 	err = wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		ca, err := os.ReadFile(filepath.Join(s.dir, "apiserver.crt"))
-		if err != nil {
-			return false, nil
-		}
-		if s.constant, err = newTarget(s.constantPort, ca, "localhost", proxy); err != nil {
-			return false, nil
-		}
-		_, err = s.constant.get(ctx, "/readyz")
-		return err == nil, nil
+		last = s.reachConstant(ctx, proxy)
+		return last == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("waiting for the constant server: %w", err)
+		return fmt.Errorf("waiting for the constant server: %w", errors.Join(err, last))
 	}
 	return nil
+}
+
+// reachConstant connects to the constant server, once it has written its certificate.
+func (s *stage) reachConstant(ctx context.Context, proxy tls.Certificate) error {
+	ca, err := os.ReadFile(filepath.Join(s.dir, "apiserver.crt"))
+	if err != nil {
+		return fmt.Errorf("reading the constant server's certificate: %w", err)
+	}
+	if s.constant, err = newTarget(s.constantPort, ca, "localhost", proxy); err != nil {
+		return err
+	}
+	_, err = s.constant.get(ctx, "/readyz")
+	return err
 }
 
 // waitForValues returns when every app's metric can be read.
@@ -281,12 +288,10 @@ func (s *stage) waitForValues(ctx context.Context) error {
 		return err
 	}
 	err = wait.PollUntilContextTimeout(ctx, time.Second, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
-		for _, path := range []string{s.paths[0], s.paths[len(s.paths)-1]} {
-			if _, last = s.adapter.get(ctx, path); last != nil {
-				return false, nil
-			}
-		}
-		_, last = s.constant.get(ctx, s.paths[0])
+		_, first := s.adapter.get(ctx, s.paths[0])
+		_, end := s.adapter.get(ctx, s.paths[len(s.paths)-1])
+		_, constant := s.constant.get(ctx, s.paths[0])
+		last = errors.Join(first, end, constant)
 		return last == nil, nil
 	})
 	if err != nil {

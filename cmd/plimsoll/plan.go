@@ -155,7 +155,7 @@ func (f *planFlags) input() (plan.Input, error) {
 			return in, fmt.Errorf("-f: %w", err)
 		}
 		err = in.Manifests.Read(filepath.Base(name), file)
-		file.Close()
+		_ = file.Close() // it was only read
 		if err != nil {
 			return in, err
 		}
@@ -215,7 +215,7 @@ func (f *planFlags) demand(ctx context.Context, progress func(string, int, int))
 	if err != nil {
 		return plan.Trace{}, fmt.Errorf("--trace: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it is only read
 	return plan.ReadTrace(filepath.Base(f.trace), bufio.NewReaderSize(file, 1<<20))
 }
 

@@ -29,7 +29,7 @@ func planOf(t *testing.T, args ...string) (int, string, string) {
 	t.Helper()
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	require.NoError(t, err)
-	defer out.Close()
+	defer func() { require.NoError(t, out.Close()) }()
 	var stderr bytes.Buffer
 	code := run(append([]string{"plan"}, args...), out, &stderr)
 	text, err := os.ReadFile(out.Name())

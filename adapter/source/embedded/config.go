@@ -110,7 +110,10 @@ func (e *Engine) reloadIfChanged() {
 	if err == nil {
 		if err = e.apply(e.config.current); err != nil {
 			e.config.current = before
-			err = fmt.Errorf("the scrape configuration %s: %w (the one before: %v)", path, err, e.apply(before))
+			err = fmt.Errorf("the scrape configuration %s: %w", path, err)
+			if again := e.apply(before); again != nil {
+				err = fmt.Errorf("%w; and the one before it cannot be used again: %w", err, again)
+			}
 		}
 	}
 	known := e.ConfigError()

@@ -244,9 +244,14 @@ func (r Result) costChart() chart {
 	}
 }
 
-// Percentages for the page.
-
+// PercentQuantile is Quantile for the page.
 func (r Result) PercentQuantile() float64 { return r.Quantile * 100 }
+
+// PercentCoverage is Coverage for the page.
 func (r Result) PercentCoverage() float64 { return r.Coverage * 100 }
-func (r Result) PercentTop() float64      { return r.CoverageTopDecile * 100 }
-func (r Result) PercentOver() float64     { return r.Overprovision * 100 }
+
+// PercentTop is CoverageTopDecile for the page.
+func (r Result) PercentTop() float64 { return r.CoverageTopDecile * 100 }
+
+// PercentOver is Overprovision for the page.
+func (r Result) PercentOver() float64 { return r.Overprovision * 100 }
