@@ -150,6 +150,9 @@ func worthWriting(old, now *v1alpha1.MetricRuleStatus, clock time.Time) bool {
 	if old.ObservedGeneration != now.ObservedGeneration || old.Metric != now.Metric {
 		return true
 	}
+	if fresher(old, now, clock) {
+		return false
+	}
 	was, is := ready(old), ready(now)
 	if was == nil || is == nil {
 		return was != is
@@ -160,6 +163,15 @@ func worthWriting(old, now *v1alpha1.MetricRuleStatus, clock time.Time) bool {
 	newer := was.Message != is.Message || old.Readers != now.Readers || old.Objects != now.Objects || old.Series != now.Series ||
 		!old.LastEvaluationTime.Equal(now.LastEvaluationTime) || !old.SampleTime.Equal(now.SampleTime)
 	return newer && (old.LastEvaluationTime == nil || clock.Sub(old.LastEvaluationTime.Time) >= refreshEvery)
+}
+
+// fresher reports that another replica has evaluated the rule later than we have, and of late: what it says counts. So a
+// replica in which the rule rests does not contradict one whose readers keep it going.
+func fresher(old, now *v1alpha1.MetricRuleStatus, clock time.Time) bool {
+	if old.LastEvaluationTime == nil || now.LastEvaluationTime == nil || clock.Sub(old.LastEvaluationTime.Time) > 2*refreshEvery {
+		return false
+	}
+	return now.LastEvaluationTime.Before(old.LastEvaluationTime)
 }
 
 func ready(s *v1alpha1.MetricRuleStatus) *metav1.Condition {

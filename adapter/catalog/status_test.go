@@ -174,6 +174,12 @@ func TestReplicasDoNotWriteInTurns(t *testing.T) {
 	require.False(t, worthWriting(&o.status, &fails, now.Add(9*time.Second)), "another replica has just said otherwise")
 	require.True(t, worthWriting(&o.status, &fails, now.Add(10*time.Second)))
 
+	rests := *first.DeepCopy()
+	rests.LastEvaluationTime = &metav1.Time{Time: now.Add(-time.Hour)}
+	verdict{metav1.ConditionTrue, v1alpha1.ReasonIdle, "nobody reads it here"}.set(&rests)
+	require.False(t, worthWriting(&o.status, &rests, now.Add(45*time.Second)), "another replica evaluates it for its readers")
+	require.True(t, worthWriting(&o.status, &rests, now.Add(61*time.Second)), "nobody does any more")
+
 	o.meta.Generation++
 	changed := statusOf(o, e, 1, now)
 	require.True(t, worthWriting(&o.status, &changed, now), "the rule has changed")
