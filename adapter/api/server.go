@@ -72,6 +72,9 @@ func (o *Options) config(metrics *Metrics) (*genericapiserver.Config, error) {
 	c.RequestInfoResolver = hotInfo{genericapiserver.NewRequestInfoResolver(c)}
 	o.document(c)
 	c.AddReadyzChecks(healthz.NamedCheck("data", func(*http.Request) error { return o.Data() }))
+	if err := addProxyTrust(c); err != nil {
+		return nil, err
+	}
 	c.AddLivezChecks(healthz.NamedCheck("evaluation", func(*http.Request) error { return o.Evaluation() }))
 	return c, nil
 }
