@@ -93,7 +93,7 @@ func (s *stage) serves(t *testing.T, want []byte) {
 			if err != nil {
 				return err
 			}
-			defer connection.Close()
+			defer func() { _ = connection.Close() }()
 			served := connection.(*tls.Conn).ConnectionState().PeerCertificates[0]
 			if !bytes.Equal(served.Raw, block.Bytes) {
 				return fmt.Errorf("it serves number %s", served.SerialNumber)

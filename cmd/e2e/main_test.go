@@ -47,7 +47,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // a temporary folder
 	w, err := newWorld(dir, adapters)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "the tests' cluster does not start:", err)

@@ -6,6 +6,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -18,6 +19,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
+	custom "k8s.io/metrics/pkg/apis/custom_metrics/v1beta2"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
@@ -299,3 +301,25 @@ func TestExplain(t *testing.T) {
 	require.NoError(t, wants(body, err, pods[1]))
 	require.NotContains(t, string(body), pods[0])
 }
+
+// getQuery is get with a query string.
+func (w *world) getQuery(path, query string) ([]byte, error) { return ask(w.cluster, path+"?"+query) }
+
+// values reads a custom metric and returns the values by object.
+func (w *world) values(path string) (map[string]custom.MetricValue, error) {
+	body, err := w.get(path)
+	if err != nil {
+		return nil, err
+	}
+	var list custom.MetricValueList
+	if err := json.Unmarshal(body, &list); err != nil {
+		return nil, err
+	}
+	out := map[string]custom.MetricValue{}
+	for _, v := range list.Items {
+		out[v.DescribedObject.Name] = v
+	}
+	return out, nil
+}
+
+func isForbidden(err error) bool { return apierrors.IsForbidden(err) }

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,13 +13,11 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	custom "k8s.io/metrics/pkg/apis/custom_metrics/v1beta2"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
@@ -71,32 +68,12 @@ func (w *world) expose(t *testing.T, ns, series string) {
 // get reads a path of the API as an administrator; an error says what the server's Status says.
 func (w *world) get(path string) ([]byte, error) { return ask(w.cluster, path) }
 
-// getQuery is get with a query string.
-func (w *world) getQuery(path, query string) ([]byte, error) { return ask(w.cluster, path+"?"+query) }
-
 func ask(client kubernetes.Interface, uri string) ([]byte, error) {
 	result := client.CoreV1().RESTClient().Get().RequestURI(uri).Do(context.Background())
 	if err := result.Error(); err != nil {
 		return nil, err
 	}
 	return result.Raw()
-}
-
-// values reads a custom metric and returns the values by object.
-func (w *world) values(path string) (map[string]custom.MetricValue, error) {
-	body, err := w.get(path)
-	if err != nil {
-		return nil, err
-	}
-	var list custom.MetricValueList
-	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, err
-	}
-	out := map[string]custom.MetricValue{}
-	for _, v := range list.Items {
-		out[v.DescribedObject.Name] = v
-	}
-	return out, nil
 }
 
 func podsPath(ns, metric string) string {
@@ -246,5 +223,3 @@ func (w *world) as(t *testing.T, ns string, rights ...rbacv1.PolicyRule) *kubern
 	require.NoError(t, err)
 	return client
 }
-
-func isForbidden(err error) bool { return apierrors.IsForbidden(err) }
