@@ -131,8 +131,8 @@ func TestInstallAndUninstall(t *testing.T) {
 	before := settled(t, cluster)
 
 	t.Run("another adapter is left alone", func(t *testing.T) { refuses(t, cluster, before) })
-	for _, time := range []string{"once", "twice"} {
-		if !t.Run(time, func(t *testing.T) { comesAndGoes(t, cluster, before) }) {
+	for _, turn := range []string{"once", "twice"} {
+		if !t.Run(turn, func(t *testing.T) { comesAndGoes(t, cluster, before) }) {
 			return
 		}
 	}
