@@ -59,6 +59,29 @@ func TestAllowedForOneNameIsNotAllowedForAll(t *testing.T) {
 	require.Len(t, f.asked(), 4, "all names, x-1, x-2, *")
 }
 
+// A caller with resourceNames is refused all names, which is kept for 10 s only; that must not cost a review every 10 s.
+func TestAllowedForOneNameIsAskedOnce(t *testing.T) {
+	c := newCluster(t)
+	c.allow = func(s authorizationv1.SubjectAccessReviewSpec) bool { return s.ResourceAttributes.Name == "*" }
+	d, now := cache(t, c)
+	ask := func(name string) authorizer.Decision {
+		a := attributes(&user.DefaultInfo{Name: "someone"})
+		a.Name = name
+		decision, _, err := d.Authorize(t.Context(), a)
+		require.NoError(t, err)
+		return decision
+	}
+	for range 30 { // every 10 s for as long as a permission is kept
+		require.Equal(t, authorizer.DecisionAllow, ask("*"))
+		*now = now.Add(10 * time.Second)
+	}
+	require.Len(t, c.asked(), 2, "for all names, then for this one")
+	require.Equal(t, authorizer.DecisionAllow, ask("*"))
+	require.Len(t, c.asked(), 4, "after its 5 minutes it is asked again")
+	require.Equal(t, authorizer.DecisionNoOpinion, ask("other"))
+	require.Len(t, c.asked(), 5, "what is allowed for one name answers for no other")
+}
+
 func TestAllowedForOneSelector(t *testing.T) {
 	f := shop(t)
 	f.allow = func(s authorizationv1.SubjectAccessReviewSpec) bool {
