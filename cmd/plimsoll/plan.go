@@ -64,12 +64,13 @@ The policies:
   plimsoll plan --trace users.csv -f hpa.yaml -f schedule.yaml -f deployment.yaml --price cpu=0.04,memory=0.005 --currency USD --report plan.html
   plimsoll plan --prometheus http://prometheus:9090 --query 'sum(online_users)' --history 840h -f hpa.yaml -o json
   plimsoll plan --all-hpas --prometheus http://prometheus:9090 --price cpu=0.04,memory=0.005`,
-		Args: cobra.NoArgs,
+		Args: func(c *cobra.Command, args []string) error { return badInput{cobra.NoArgs(c, args)}.orNil() },
 		RunE: func(c *cobra.Command, _ []string) error {
 			f.quantileGiven = c.Flags().Changed("quantile")
 			return badInput{f.run(c.Context(), c.OutOrStdout(), stderr)}.orNil()
 		},
 	}
+	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return badInput{err} })
 	f.add(command)
 	return command
 }
@@ -136,9 +137,15 @@ func (f *planFlags) run(ctx context.Context, out, stderr io.Writer) error {
 
 // input reads everything but the demand.
 func (f *planFlags) input() (plan.Input, error) {
-	in := plan.Input{Lead: f.lead, Quantile: f.quantileOrNone(), Capacity: f.capacity, CPU: processCPU}
+	in := plan.Input{Lead: f.lead, Capacity: f.capacity, CPU: processCPU}
 	if f.lead <= 0 {
 		return in, fmt.Errorf("--lead %s is not above 0", f.lead)
+	}
+	if f.quantileGiven {
+		// Below, 0 stands for a quantile that was not given.
+		if in.Quantile = f.quantile; in.Quantile == 0 {
+			return in, errors.New("--quantile 0 is not at least 0.5 and below 1")
+		}
 	}
 	in.Prices.Currency = f.currency
 	err := errors.Join(
@@ -150,25 +157,15 @@ func (f *planFlags) input() (plan.Input, error) {
 		return in, err
 	}
 	for _, name := range f.manifests {
-		file, err := os.Open(name)
+		text, err := readManifest(os.Stdin, name)
 		if err != nil {
-			return in, fmt.Errorf("-f: %w", err)
+			return in, err
 		}
-		err = in.Manifests.Read(filepath.Base(name), file)
-		_ = file.Close() // it was only read
-		if err != nil {
+		if err := in.Manifests.Read(name, text); err != nil {
 			return in, err
 		}
 	}
 	return in, nil
-}
-
-// quantileOrNone is 0 where the flag was not given. A given 0 is refused like any other that is too low.
-func (f *planFlags) quantileOrNone() float64 {
-	if !f.quantileGiven {
-		return 0
-	}
-	return max(f.quantile, 1e-9)
 }
 
 // parsePair reads cpu=4,memory=16Gi; memory counts in units of memoryUnit.
@@ -199,6 +196,8 @@ func (f *planFlags) demand(ctx context.Context, progress func(string, int, int))
 	switch {
 	case (f.trace == "") == (f.prometheus == ""):
 		return plan.Trace{}, errors.New("give the demand with either --trace FILE or --prometheus URL")
+	case f.trace != "" && f.query != "":
+		return plan.Trace{}, errors.New("--query goes with --prometheus, not with --trace")
 	case f.prometheus != "":
 		if f.query == "" {
 			return plan.Trace{}, errors.New("--prometheus needs a --query")

@@ -65,6 +65,11 @@ func TestPlanCommand(t *testing.T) {
 		"use table or json":               {"--trace", trace, "-o", "xml"},
 		`"gpu" is neither cpu nor memory`: {"--trace", trace, "--price", "gpu=3"},
 		"is not a quantity":               {"--trace", trace, "--requests", "cpu=lots"},
+		"unknown flag: --qantile":         {"--trace", trace, "--qantile", "0.9"},
+		`invalid argument "lots"`:         {"--trace", trace, "--quantile", "lots"},
+		`unknown command "trace.csv"`:     {"trace.csv"},
+		"--query goes with --prometheus":  {"--trace", trace, "--query", "sum(users)"},
+		"none.yaml":                       {"--trace", trace, "-f", filepath.Join(dir, "none.yaml")},
 	} {
 		code, _, stderr := planOf(t, args...)
 		require.Equal(t, 2, code, args)

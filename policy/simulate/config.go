@@ -26,6 +26,9 @@ type Config struct {
 	Demand *Series
 	// Capacity is the demand that one ready replica serves, in the demand's unit. All above is unserved.
 	Capacity float64
+	// MilliPerUnit is what one unit of demand is in thousandths of the metric's unit. Kubernetes knows no smaller part of
+	// a metric than a thousandth. 0: 1000.
+	MilliPerUnit float64
 	// Startup is the time from a new replica to its readiness.
 	Startup time.Duration
 	// Initial replicas, ready at the start; 0: what the demand needs, within the HPA's bounds.
@@ -86,6 +89,9 @@ func (c *Config) validate() error {
 	if c.SampleEvery == 0 {
 		c.SampleEvery = c.Sync
 	}
+	if c.MilliPerUnit == 0 {
+		c.MilliPerUnit = 1000
+	}
 	if c.RequestMilli == 0 {
 		c.RequestMilli = 1000
 	}
@@ -98,6 +104,8 @@ func (c *Config) validate() error {
 		return fmt.Errorf("the HPA's sync and the sampling must be at least 1s apart")
 	case c.SampleDelay < 0 || c.Startup < 0 || c.Initial < 0 || c.RequestMilli < 0:
 		return fmt.Errorf("delay, start-up time, initial replicas and request must not be negative")
+	case !(c.MilliPerUnit > 0) || math.IsInf(c.MilliPerUnit, 0):
+		return fmt.Errorf("a unit of demand is %v thousandths of the metric: it must be a positive number", c.MilliPerUnit)
 	case !(c.Capacity > 0) || math.IsInf(c.Capacity, 0):
 		return fmt.Errorf("the capacity of a replica is %v: it must be a positive number", c.Capacity)
 	case c.End.Sub(c.Start)/c.Sync > maxSyncs:

@@ -124,7 +124,8 @@ func (r *run) observe(now, sampled time.Time, value float64) hpa.Observation {
 	}
 	for i, m := range r.HPA.Metrics {
 		if !m.NeedsPods() {
-			r.readings[i] = hpa.Reading{Value: milli(value), Values: []int64{milli(value)}}
+			n := r.milli(value)
+			r.readings[i] = hpa.Reading{Value: n, Values: []int64{n}}
 			continue
 		}
 		if obs.Pods == nil {
@@ -154,7 +155,7 @@ func (r *run) podValues(m hpa.Metric, sampled time.Time, value float64) []hpa.Po
 		return nil
 	}
 	each := value / float64(r.pods.ready)
-	n := milli(each)
+	n := r.milli(each)
 	if m.Type != hpa.PodsMetric {
 		n = int64(math.Round(min(each/r.Capacity, 1) * float64(r.RequestMilli)))
 	}
@@ -165,7 +166,7 @@ func (r *run) podValues(m hpa.Metric, sampled time.Time, value float64) []hpa.Po
 	return out
 }
 
-// milli is thousandths, rounded up as a Kubernetes quantity is.
-func milli(v float64) int64 {
-	return int64(min(math.Ceil(v*1000), math.MaxInt64/2))
+// milli is the metric in thousandths, rounded up as a Kubernetes quantity is.
+func (r *run) milli(v float64) int64 {
+	return int64(min(math.Ceil(v*r.MilliPerUnit), math.MaxInt64/2))
 }

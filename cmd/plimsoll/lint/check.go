@@ -39,18 +39,18 @@ type checker struct {
 }
 
 func (c *checker) say(s source, severity Severity, window, text string) {
-	c.report.Messages = append(c.report.Messages, Message{place: s.place, Severity: severity, Object: s.name(), Window: window, Text: text})
+	c.report.Messages = append(c.report.Messages, Message{Place: s.Place, Severity: severity, Object: s.name(), Window: window, Text: text})
 }
 
 // object looks at one object alone. Kinds that are neither schedules nor HPAs are left out.
 func (c *checker) object(s source) {
-	group := s.object.GroupVersionKind().Group
+	group := s.GroupVersionKind().Group
 	switch {
-	case s.object.GetKind() == "ScaleSchedule" && group == v1alpha1.GroupName:
+	case s.GetKind() == "ScaleSchedule" && group == v1alpha1.GroupName:
 		c.report.Schedules++
 		c.schedule(s)
-	case s.object.GetKind() == "HorizontalPodAutoscaler" && group == "autoscaling":
-		hpa, err := toHPA(s.object)
+	case s.GetKind() == "HorizontalPodAutoscaler" && group == "autoscaling":
+		hpa, err := toHPA(s.Unstructured)
 		if err != nil {
 			c.say(s, Error, "", err.Error())
 			return
@@ -60,11 +60,11 @@ func (c *checker) object(s source) {
 }
 
 func (c *checker) schedule(s source) {
-	if s.object.GroupVersionKind().GroupVersion() != v1alpha1.SchemeGroupVersion {
-		c.say(s, Error, "", fmt.Sprintf("apiVersion %s is not known; write %s", s.object.GetAPIVersion(), v1alpha1.SchemeGroupVersion))
+	if s.GroupVersionKind().GroupVersion() != v1alpha1.SchemeGroupVersion {
+		c.say(s, Error, "", fmt.Sprintf("apiVersion %s is not known; write %s", s.GetAPIVersion(), v1alpha1.SchemeGroupVersion))
 		return
 	}
-	if found := c.validator.validate(s.object.Object); len(found) > 0 {
+	if found := c.validator.validate(s.UnstructuredContent()); len(found) > 0 {
 		for _, text := range found {
 			c.say(s, Error, "", text)
 		}
@@ -95,7 +95,7 @@ func (c *checker) together() {
 		if matched[i] {
 			continue
 		}
-		key := s.namespace() + "/" + s.place.file + s.name()
+		key := s.namespace() + "/" + s.File + s.name()
 		wanted := "no HPA of these files has the labels of its targetSelector"
 		if ref := s.typed.Spec.TargetRef; ref != nil {
 			key = s.namespace() + "//" + ref.Name

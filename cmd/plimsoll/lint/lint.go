@@ -5,8 +5,6 @@
 package lint
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -16,6 +14,7 @@ import (
 	"time"
 
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/human"
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/objects"
 	"github.com/plimsoll/plimsoll/manifests"
 	"github.com/plimsoll/plimsoll/policy/schedule"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
@@ -33,7 +32,7 @@ const (
 
 // Message is one finding.
 type Message struct {
-	place
+	objects.Place
 	Severity Severity
 	Object   string // ScaleSchedule shop
 	Window   string
@@ -42,7 +41,7 @@ type Message struct {
 
 // String returns "shop.yaml:12: warning: ScaleSchedule shop, window evening: ...".
 func (m Message) String() string {
-	text := fmt.Sprintf("%s:%d: %s: ", m.file, m.line, m.Severity)
+	text := fmt.Sprintf("%s: %s: ", m.Place, m.Severity)
 	if m.Object != "" {
 		text += m.Object
 		if m.Window != "" {
@@ -62,7 +61,7 @@ func (m Message) MarshalJSON() ([]byte, error) {
 		Object   string   `json:"object,omitempty"`
 		Window   string   `json:"window,omitempty"`
 		Text     string   `json:"text"`
-	}{m.file, m.line, m.Severity, m.Object, m.Window, m.Text})
+	}{m.File, m.Line, m.Severity, m.Object, m.Window, m.Text})
 }
 
 // File is the text of a file and the name to report.
@@ -97,10 +96,12 @@ func New() (*Linter, error) {
 func (l *Linter) Check(files []File, now time.Time) Report {
 	c := checker{validator: l.validator, now: now, zones: &schedule.Zones{}}
 	for _, file := range files {
-		sources, messages := read(file.Name, file.Text)
-		c.report.Messages = append(c.report.Messages, messages...)
-		for _, source := range sources {
-			c.object(source)
+		found, problems := objects.Read(file.Name, file.Text)
+		for _, p := range problems {
+			c.report.Messages = append(c.report.Messages, Message{Place: p.Place, Severity: Error, Text: p.Text})
+		}
+		for _, object := range found {
+			c.object(source{object})
 		}
 	}
 	c.together()
@@ -116,7 +117,7 @@ func inOrder(messages []Message, files []File) []Message {
 	}
 	rank := map[Severity]int{Error: 0, Warning: 1, Note: 2}
 	slices.SortStableFunc(messages, func(a, b Message) int {
-		return cmp.Or(cmp.Compare(order[a.file], order[b.file]), cmp.Compare(a.line, b.line), cmp.Compare(rank[a.Severity], rank[b.Severity]))
+		return cmp.Or(cmp.Compare(order[a.File], order[b.File]), cmp.Compare(a.Line, b.Line), cmp.Compare(rank[a.Severity], rank[b.Severity]))
 	})
 	said := map[Message]bool{}
 	return slices.DeleteFunc(messages, func(m Message) bool {
@@ -168,11 +169,9 @@ func problems(err error) []error {
 	return []error{err}
 }
 
-func newBufferedReader(text []byte) *bufio.Reader { return bufio.NewReader(bytes.NewReader(text)) }
-
 // compile returns nil after errors, which it reports.
 func (c *checker) compile(s source) (*v1alpha1.ScaleSchedule, *schedule.Schedule) {
-	typed, err := toSchedule(s.object)
+	typed, err := toSchedule(s.Unstructured)
 	if err != nil {
 		c.say(s, Error, "", err.Error())
 		return nil, nil

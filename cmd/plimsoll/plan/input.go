@@ -23,6 +23,8 @@ const (
 	replicasOfMean = 20
 	// targetShare is the HPA's target as a share of what a replica serves, where only one of the two is known.
 	targetShare = 0.8
+	// assumedGoal is the target of an HPA that was not given, in thousandths of a unit so small that rounding does not show.
+	assumedGoal = 1_000_000
 )
 
 // Input is what a plan is made of.
@@ -67,6 +69,8 @@ type problem struct {
 	rules    []*schedule.Schedule
 	forecast forecast.Rule
 	notes    []string
+	// milliPerUnit is what one unit of demand is in the HPA's metric; 0: 1000, as for every real metric.
+	milliPerUnit float64
 }
 
 func newProblem(in Input) (*problem, error) {
@@ -84,7 +88,14 @@ func newProblem(in Input) (*problem, error) {
 	if err := p.checkFlags(); err != nil {
 		return nil, err
 	}
-	return p, errors.Join(p.grid(), p.sizes())
+	if err := p.grid(); err != nil {
+		return nil, err
+	}
+	if err := p.sizes(); err != nil {
+		return nil, err
+	}
+	p.noteContradictions()
+	return p, nil
 }
 
 func (p *problem) checkFlags() error {
@@ -138,11 +149,14 @@ func (p *problem) sizes() error {
 	for _, point := range p.points {
 		sum, peak = sum+point.Value, max(peak, point.Value)
 	}
-	if len(p.points) > 0 && peak == 0 {
+	if peak == 0 {
 		return fmt.Errorf("%s: the demand is always 0, so there is nothing to plan", p.Trace.Name)
 	}
 	if m := p.Manifests.HPA; m != nil {
-		return p.sizesOf(*m)
+		if err := p.sizesOf(*m); err != nil {
+			return fmt.Errorf("%s%w", p.hpaAt(), err)
+		}
+		return p.sane(peak)
 	}
 	p.capacity = p.Capacity
 	if p.capacity == 0 {
@@ -151,14 +165,57 @@ func (p *problem) sizes() error {
 	p.target = p.capacity * targetShare
 	p.hpa = hpa.Spec{
 		MinReplicas: 1, MaxReplicas: int32(min(2*math.Ceil(peak/p.target), math.MaxInt32/4)),
-		Metrics: []hpa.Metric{{Type: hpa.ExternalMetric, Name: "demand", Target: hpa.AverageValue, Goal: max(1, int64(p.target*1000))}},
+		Metrics: []hpa.Metric{{Type: hpa.ExternalMetric, Name: "demand", Target: hpa.AverageValue, Goal: assumedGoal}},
 	}
+	p.milliPerUnit = assumedGoal / p.target
 	p.notes = append(p.notes, fmt.Sprintf("no HPA was given: this one has minReplicas 1, maxReplicas %d, and a target of %.4g, which is %.0f %% of the %.4g that a replica is taken to serve",
 		p.hpa.MaxReplicas, p.target, targetShare*100, p.capacity))
+	return p.sane(peak)
+}
+
+// sane refuses what is surely a mistake of units, and could not be simulated in reasonable time.
+func (p *problem) sane(peak float64) error {
 	if peak/p.capacity > 100_000 {
 		return fmt.Errorf("%s: its peak of %.4g is %.0f times what a replica serves (%.4g); set --capacity", p.Trace.Name, peak, peak/p.capacity, p.capacity)
 	}
 	return nil
+}
+
+// hpaAt is where the HPA's manifest begins, for errors.
+func (p *problem) hpaAt() string {
+	if p.Manifests.HPAAt == "" {
+		return ""
+	}
+	return p.Manifests.HPAAt + ": "
+}
+
+// mostContradictions is how many of the schedules' contradictions are told; `plimsoll lint` tells all.
+const mostContradictions = 5
+
+// noteContradictions says where the schedules contradict each other or the HPA.
+func (p *problem) noteContradictions() {
+	told := 0
+	for _, found := range schedule.Lint(p.rules, p.observations(p.hpa.MinReplicas, p.hpa.MaxReplicas), p.from()) {
+		if found.Note {
+			continue
+		}
+		if told++; told > mostContradictions {
+			p.notes = append(p.notes, "there is more of this: see plimsoll lint")
+			return
+		}
+		name := "ScaleSchedule " + found.Schedule
+		if found.Window != "" {
+			name += ", window " + found.Window
+		}
+		p.notes = append(p.notes, name+": "+found.Message)
+	}
+}
+
+// observations are what windows are evaluated with, with the HPA's own bounds.
+func (p *problem) observations(low, high int32) schedule.Observations {
+	return schedule.Observations{
+		BaseMin: low, BaseMax: high, PerReplicaMilli: max(1, int64(math.Round(p.target*1000))), Lead: p.Lead, AssumeReady: true,
+	}
 }
 
 // sizesOf takes them from the HPA. The trace is the demand behind its first metric.
@@ -172,6 +229,8 @@ func (p *problem) sizesOf(spec hpa.Spec) error {
 	switch {
 	case m.Target == hpa.Value:
 		return fmt.Errorf("the HPA's metric %s has a target of type Value, which does not say what one replica serves: plan needs AverageValue or Utilization", m.Name)
+	case p.Manifests.noMetrics && p.capacity == 0:
+		return errors.New("the HPA has no metrics, so it follows the utilization of cpu: add a metric, or say with --capacity how much of the trace's demand one pod serves at its full request")
 	case m.Target == hpa.Utilization && p.capacity == 0:
 		return fmt.Errorf("the HPA's target is a utilization of %s: say with --capacity how much of the trace's demand one pod serves at its full request", m.Name)
 	case m.Target == hpa.Utilization:

@@ -3,20 +3,17 @@
 package plan
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
 	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/objects"
 	"github.com/plimsoll/plimsoll/policy/forecast"
 	"github.com/plimsoll/plimsoll/policy/hpa"
 	"github.com/plimsoll/plimsoll/policy/schedule"
@@ -27,114 +24,150 @@ import (
 type Manifests struct {
 	HPA       *hpa.Spec
 	HPAName   string
+	HPAAt     string // file:line
 	Schedules []*schedule.Schedule
 	Forecast  *forecast.Rule
 	Requests  Resources // of the pods of a Deployment or StatefulSet
 	Notes     []string
+	targets   []targeted
+	noMetrics bool // the HPA has none of its own
 }
 
-// Read adds the objects of one file. Errors name the file and the object.
-func (m *Manifests) Read(name string, in io.Reader) error {
-	documents := utilyaml.NewYAMLReader(bufio.NewReader(in))
-	for number := 1; ; number++ {
-		document, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil && len(bytes.TrimSpace(document)) > 0 {
-			err = m.add(document)
-		}
-		if err != nil {
-			return fmt.Errorf("%s, document %d: %w", name, number, err)
-		}
-	}
-}
+// targeted is a policy object and the HPA that it names.
+type targeted struct{ object, hpa string }
 
-func (m *Manifests) add(document []byte) error {
-	var meta struct {
-		metav1.TypeMeta   `json:",inline"`
-		metav1.ObjectMeta `json:"metadata"`
+// Read adds the objects of one file. Errors are one sentence that begins with file:line.
+func (m *Manifests) Read(name string, text []byte) error {
+	found, problems := objects.Read(name, text)
+	if len(problems) > 0 {
+		return problems[0]
 	}
-	if err := yaml.Unmarshal(document, &meta); err != nil {
-		return fmt.Errorf("it is not YAML of a Kubernetes object: %w", err)
+	if len(found) == 0 {
+		return fmt.Errorf("%s: it has no Kubernetes object", name)
 	}
-	switch meta.Kind {
-	case "HorizontalPodAutoscaler":
-		return m.addHPA(meta.APIVersion, document)
-	case "ScaleSchedule":
-		return m.addSchedule(document)
-	case "ScaleForecast":
-		return m.addForecast(document)
-	case "Deployment", "StatefulSet", "ReplicaSet":
-		return m.addWorkload(document)
-	case "":
-		return errors.New("it has no kind")
+	for _, object := range found {
+		if err := m.add(object); err != nil {
+			return fmt.Errorf("%s: %s", object.Place, strings.ReplaceAll(err.Error(), "\n", "; "))
+		}
 	}
-	m.Notes = append(m.Notes, fmt.Sprintf("%s %s is not used", meta.Kind, meta.Name))
 	return nil
 }
 
-func (m *Manifests) addHPA(version string, document []byte) error {
-	if version != "autoscaling/v2" {
-		return fmt.Errorf("the HPA has the apiVersion %q: change it to autoscaling/v2 (v2beta1 and v2beta2 are not served since Kubernetes 1.26)", version)
+func (m *Manifests) add(object objects.Object) error {
+	switch object.GetKind() {
+	case "HorizontalPodAutoscaler":
+		return m.addHPA(object)
+	case "ScaleSchedule":
+		return m.addSchedule(object)
+	case "ScaleForecast":
+		return m.addForecast(object)
+	case "Deployment", "StatefulSet", "ReplicaSet":
+		return m.addWorkload(object)
+	}
+	m.Notes = append(m.Notes, fmt.Sprintf("%s %s is not used", object.GetKind(), object.GetName()))
+	return nil
+}
+
+// into reads an object into its type. Unknown fields are errors: a mistyped one would be left out silently.
+func into(object objects.Object, typed any) error {
+	data, err := object.MarshalJSON()
+	if err == nil {
+		err = yaml.UnmarshalStrict(data, typed)
+	}
+	if err != nil {
+		text := err.Error()
+		for _, noise := range []string{"error unmarshaling JSON: ", "while decoding JSON: ", "json: "} {
+			text = strings.TrimPrefix(text, noise)
+		}
+		return fmt.Errorf("the %s %s cannot be read: %s", object.GetKind(), object.GetName(), text)
+	}
+	return nil
+}
+
+func (m *Manifests) addHPA(object objects.Object) error {
+	if version := object.GetAPIVersion(); version != "autoscaling/v2" {
+		return fmt.Errorf("the HPA %s has the apiVersion %q: change it to autoscaling/v2 (v2beta1 and v2beta2 are not served since Kubernetes 1.26)", object.GetName(), version)
 	}
 	if m.HPA != nil {
 		return errors.New("it is the second HPA: give one")
 	}
-	var object autoscalingv2.HorizontalPodAutoscaler
-	if err := yaml.UnmarshalStrict(document, &object); err != nil {
-		return fmt.Errorf("the HPA cannot be read: %w", err)
+	var typed autoscalingv2.HorizontalPodAutoscaler
+	if err := into(object, &typed); err != nil {
+		return err
 	}
-	spec, err := specOf(&object)
+	spec, err := specOf(&typed)
 	if err == nil {
 		err = spec.Validate()
 	}
 	if err != nil {
-		return fmt.Errorf("the HPA %s: %w", object.Name, err)
+		return fmt.Errorf("the HPA %s: %w", typed.Name, err)
 	}
-	m.HPA, m.HPAName = &spec, object.Name
+	m.HPA, m.HPAName, m.HPAAt = &spec, typed.Name, object.Place.String()
+	m.noMetrics = len(typed.Spec.Metrics) == 0
+	if m.noMetrics {
+		m.Notes = append(m.Notes, fmt.Sprintf("the HPA %s has no metrics, so it has what the API server fills in: a utilization of 80 %% of the cpu request", typed.Name))
+	}
 	return nil
 }
 
-func (m *Manifests) addSchedule(document []byte) error {
-	var object v1alpha1.ScaleSchedule
-	if err := yaml.UnmarshalStrict(document, &object); err != nil {
-		return fmt.Errorf("the ScaleSchedule cannot be read: %w", err)
+func (m *Manifests) addSchedule(object objects.Object) error {
+	var typed v1alpha1.ScaleSchedule
+	if err := into(object, &typed); err != nil {
+		return err
 	}
-	rule, err := object.Compile(nil)
+	rule, err := typed.Compile(nil)
 	if err != nil {
-		return fmt.Errorf("the ScaleSchedule %s: %s", object.Name, strings.ReplaceAll(err.Error(), "\n", "; "))
+		return fmt.Errorf("the ScaleSchedule %s: %w", typed.Name, err)
 	}
 	m.Schedules = append(m.Schedules, rule)
+	if ref := typed.Spec.TargetRef; ref != nil {
+		m.targets = append(m.targets, targeted{"ScaleSchedule " + typed.Name, ref.Name})
+	}
 	return nil
 }
 
-func (m *Manifests) addForecast(document []byte) error {
+func (m *Manifests) addForecast(object objects.Object) error {
 	if m.Forecast != nil {
 		return errors.New("it is the second ScaleForecast: give one")
 	}
-	var object v1alpha1.ScaleForecast
-	if err := yaml.UnmarshalStrict(document, &object); err != nil {
-		return fmt.Errorf("the ScaleForecast cannot be read: %w", err)
+	var typed v1alpha1.ScaleForecast
+	if err := into(object, &typed); err != nil {
+		return err
 	}
-	rule, err := object.Compile()
+	rule, err := typed.Compile()
 	if err != nil {
-		return fmt.Errorf("the ScaleForecast %s: %w", object.Name, err)
+		return fmt.Errorf("the ScaleForecast %s: %w", typed.Name, err)
 	}
 	m.Forecast = &rule
+	m.targets = append(m.targets, targeted{"ScaleForecast " + typed.Name, typed.Spec.TargetRef.Name})
 	return nil
 }
 
-func (m *Manifests) addWorkload(document []byte) error {
-	var object struct {
+// notes are what the files say and what does not fit together.
+func (m *Manifests) notes() []string {
+	notes := slices.Clone(m.Notes)
+	for _, t := range m.targets {
+		if m.HPA != nil && t.hpa != m.HPAName {
+			notes = append(notes, fmt.Sprintf("%s is for the HPA %s, and is applied to %s here", t.object, t.hpa, m.HPAName))
+		}
+	}
+	return notes
+}
+
+func (m *Manifests) addWorkload(object objects.Object) error {
+	data, err := object.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	var typed struct {
 		Spec struct {
 			Template corev1.PodTemplateSpec `json:"template"`
 		} `json:"spec"`
 	}
-	if err := yaml.Unmarshal(document, &object); err != nil {
-		return fmt.Errorf("the workload cannot be read: %w", err)
+	if err := yaml.Unmarshal(data, &typed); err != nil {
+		return fmt.Errorf("the %s %s cannot be read: %w", object.GetKind(), object.GetName(), err)
 	}
-	m.Requests = RequestsOf(object.Spec.Template.Spec)
+	m.Requests = RequestsOf(typed.Spec.Template.Spec)
 	return nil
 }
 

@@ -96,7 +96,7 @@ func Make(in Input) (Result, error) {
 	}
 	out.pictures.outcomes = lead.Outcomes
 	p.price(&out)
-	out.Notes = append(p.Manifests.Notes, p.notes...)
+	out.Notes = append(p.Manifests.notes(), p.notes...)
 	return out, nil
 }
 
@@ -173,7 +173,7 @@ func (p *problem) simulate(one policy, pic *picture) (Outcome, error) {
 		return Outcome{}, err
 	}
 	m, err := simulate.Run(simulate.Config{
-		HPA: p.hpa, Options: hpa.DefaultOptions(), Start: p.from(), End: p.to(), Sync: p.sync(), Demand: demand, Capacity: p.capacity,
+		HPA: p.hpa, Options: hpa.DefaultOptions(), Start: p.from(), End: p.to(), Sync: p.sync(), Demand: demand, Capacity: p.capacity, MilliPerUnit: p.milliPerUnit,
 		Startup: p.Lead, Contribute: one.contribute, Fixed: one.fixed, Watch: pic.watch(p.capacity),
 	})
 	if err != nil {

@@ -71,7 +71,7 @@ func manifests(t *testing.T, names ...string) Manifests {
 	for _, name := range names {
 		text, err := os.ReadFile("testdata/" + name)
 		require.NoError(t, err)
-		require.NoError(t, m.Read(name, bytes.NewReader(text)))
+		require.NoError(t, m.Read(name, text))
 	}
 	return m
 }
@@ -141,10 +141,10 @@ func TestReadTrace(t *testing.T) {
 		"time,value\n2026-01-05T00:00:00Z,x\n":   `x.csv:2: the value "x" is not a number`,
 		"a,b\n2026-01-05T00:00:00Z,Inf\n":        "x.csv:2: the value",
 		"a,b\n2026-01-05T00:00:00Z,1e300\n":      "x.csv:2: the value",
-		"a,b\n2026-01-05T00:00:00Z\n":            "x.csv:2: the line has 1 fields",
+		"a,b\n2026-01-05T00:00:00Z\n":            "x.csv:2: the line has 1 field",
 		"a,b\n0001-01-05T00:00:00Z,1\n":          "is not between 1970 and 2200",
 		"a,b\n1e99,1\n":                          "x.csv:2: the time",
-		"a,b\n\"2026-01-05T00:00:00Z,1\n":        "it is not a CSV file",
+		"a,b\n\"2026-01-05T00:00:00Z,1\n":        "x.csv:2: it is not a line of time,value",
 		"Lorem ipsum\ndolor sit amet, etc, pp\n": "x.csv:2: the line has 3 fields",
 	} {
 		_, err := ReadTrace("x.csv", strings.NewReader(text))
@@ -182,22 +182,75 @@ func TestWhatCannotBePlanned(t *testing.T) {
 func TestManifestErrors(t *testing.T) {
 	hpa := "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: a}\nspec: {maxReplicas: 3, scaleTargetRef: {kind: Deployment, name: a}}\n"
 	for text, want := range map[string]string{
-		"apiVersion: autoscaling/v2beta2\nkind: HorizontalPodAutoscaler": `document 1: the HPA has the apiVersion "autoscaling/v2beta2"`,
-		hpa + "---\n" + hpa:                            "document 2: it is the second HPA",
+		"apiVersion: autoscaling/v2beta2\nkind: HorizontalPodAutoscaler": `f.yaml:1: the HPA  has the apiVersion "autoscaling/v2beta2"`,
+		hpa + "---\n" + hpa:                            "f.yaml:6: it is the second HPA",
 		strings.Replace(hpa, "3", "0", 1):              "maxReplicas is 0",
 		strings.Replace(hpa, "maxReplicas", "maxx", 1): `unknown field "maxx"`,
 		"a: [": "is not YAML",
-		"a: b": "it has no kind",
+		"a: b": "apiVersion and kind are required",
 		"kind: ScaleSchedule\napiVersion: plimsoll.dev/v1alpha1\nmetadata: {name: s}\nspec: {timeZone: Mars/Base, windows: []}": "the ScaleSchedule s: ",
 		strings.Replace(hpa, "maxReplicas: 3,", "maxReplicas: 3, metrics: [{type: Pods}],", 1):                                  "metrics[0]: the type",
 	} {
 		var m Manifests
-		require.ErrorContains(t, m.Read("f.yaml", strings.NewReader(text)), want)
+		require.ErrorContains(t, m.Read("f.yaml", []byte(text)), want)
 	}
 	var m Manifests
-	require.NoError(t, m.Read("f.yaml", strings.NewReader(hpa+"---\n---\nkind: Service\napiVersion: v1\nmetadata: {name: x}\n")))
-	require.Equal(t, []string{"Service x is not used"}, m.Notes)
+	require.NoError(t, m.Read("f.yaml", []byte(hpa+"---\n---\nkind: Service\napiVersion: v1\nmetadata: {name: x}\n")))
+	require.Contains(t, m.Notes, "Service x is not used")
 	require.Equal(t, int64(80), m.HPA.Metrics[0].Goal, "the API server's default metric")
+}
+
+func TestErrorsOfTheHPANameItsPlace(t *testing.T) {
+	hpa := "\n\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: a}\nspec: {maxReplicas: 3, scaleTargetRef: {kind: Deployment, name: a}}\n"
+	var m Manifests
+	require.NoError(t, m.Read("f.yaml", []byte(hpa)))
+	_, err := Make(Input{Trace: days(8), Manifests: m})
+	require.ErrorContains(t, err, "f.yaml:3: the HPA has no metrics")
+	require.NotContains(t, err.Error(), "\n")
+}
+
+func TestUnitsDoNotMatter(t *testing.T) {
+	want, err := Make(Input{Trace: days(8)})
+	require.NoError(t, err)
+	for _, unit := range []float64{1e-9, 1e-3, 1e6} {
+		trace := days(8)
+		for i := range trace.Points {
+			trace.Points[i].Value *= unit
+		}
+		got, err := Make(Input{Trace: trace})
+		require.NoError(t, err)
+		for i := range want.Policies {
+			require.InEpsilon(t, want.Policies[i].ReplicaHours, got.Policies[i].ReplicaHours, 0.01, "%s, unit %g", want.Policies[i].Name, unit)
+		}
+	}
+}
+
+func TestContradictionsAreNotes(t *testing.T) {
+	schedules := `
+apiVersion: plimsoll.dev/v1alpha1
+kind: ScaleSchedule
+metadata: {name: up}
+spec:
+  targetRef: {kind: HorizontalPodAutoscaler, name: other}
+  timeZone: UTC
+  windows: [{name: day, schedule: "0 9 * * *", duration: 8h, minReplicas: 40}]
+---
+apiVersion: plimsoll.dev/v1alpha1
+kind: ScaleSchedule
+metadata: {name: down}
+spec:
+  targetRef: {kind: HorizontalPodAutoscaler, name: shop}
+  timeZone: UTC
+  priority: 5
+  windows: [{name: day, schedule: "0 9 * * *", duration: 8h, maxReplicas: 3}]
+`
+	m := manifests(t, "evening.yaml")
+	require.NoError(t, m.Read("both.yaml", []byte(schedules)))
+	r, err := Make(Input{Trace: days(8), Manifests: m})
+	require.NoError(t, err)
+	notes := strings.Join(r.Notes, "\n")
+	require.Contains(t, notes, "ScaleSchedule up is for the HPA other")
+	require.Regexp(t, "ScaleSchedule up, window day: .*3, the maxReplicas of down/day", notes)
 }
 
 func FuzzReadTrace(f *testing.F) {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/forecast"
-	"github.com/plimsoll/plimsoll/policy/hpa"
 	"github.com/plimsoll/plimsoll/policy/schedule"
 	"github.com/plimsoll/plimsoll/policy/simulate"
 )
@@ -66,14 +65,8 @@ func (p *problem) policies(predicted []float64) []policy {
 // windows returns what the schedules ask for.
 func (p *problem) windows() func(time.Time, simulate.Seen) []bounds.Contribution {
 	evaluator := schedule.NewEvaluator(p.rules...)
-	goal := p.hpa.Metrics[0].Goal
-	if p.hpa.Metrics[0].Target == hpa.Utilization {
-		goal = int64(p.target * 1000)
-	}
 	return func(now time.Time, seen simulate.Seen) []bounds.Contribution {
-		return bounds.FromWindows(evaluator.Evaluate(schedule.Observations{
-			BaseMin: seen.Base.Min, BaseMax: seen.Base.Max, PerReplicaMilli: goal, Lead: p.Lead, AssumeReady: true,
-		}, now))
+		return bounds.FromWindows(evaluator.Evaluate(p.observations(seen.Base.Min, seen.Base.Max), now))
 	}
 }
 

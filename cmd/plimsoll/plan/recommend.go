@@ -5,6 +5,8 @@ package plan
 import (
 	"fmt"
 	"math"
+
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/human"
 )
 
 // Recommendation is one policy and why.
@@ -35,8 +37,8 @@ func recommend(r Result) Recommendation {
 	}
 	reason := reasonFor(best, plain)
 	if fixed := r.Policies[len(r.Policies)-2]; best.ReplicaHours >= fixed.ReplicaHours {
-		reason += fmt.Sprintf(" Scaling saves nothing here: %d replicas all the time, which the peak turned out to need, are %s replica-hours.",
-			fixed.PeakReplicas, change(fixed.ReplicaHours, best.ReplicaHours))
+		reason += fmt.Sprintf(" Scaling saves nothing here: %s all the time, which the peak turned out to need, would be %s replica-hours.",
+			human.Things(int(fixed.PeakReplicas), "replica"), change(fixed.ReplicaHours, best.ReplicaHours))
 	}
 	return Recommendation{best.Name, reason}
 }
@@ -48,8 +50,8 @@ func reasonFor(best, plain Outcome) string {
 	case best.Name == PlainHPA:
 		return fmt.Sprintf("Keep the HPA as it is: it leaves %s of the demand unserved, and nothing here does better; look at its target, its maximum and the start-up time.", percent(plain.UnservedShare))
 	}
-	return fmt.Sprintf("Use %s: it leaves %s of the demand unserved where the HPA alone leaves %s (%.0f short minutes instead of %.0f), for %s replica-hours.",
-		best.Name, percent(best.UnservedShare), percent(plain.UnservedShare), best.ShortMinutes, plain.ShortMinutes, change(best.ReplicaHours, plain.ReplicaHours))
+	return fmt.Sprintf("Use %s: it leaves %s of the demand unserved where the HPA alone leaves %s (short for %s instead of %s), for %s replica-hours.",
+		best.Name, percent(best.UnservedShare), percent(plain.UnservedShare), minutes(best.ShortMinutes), minutes(plain.ShortMinutes), change(best.ReplicaHours, plain.ReplicaHours))
 }
 
 // A later policy of the list must be that much better than an earlier, simpler one: in replica-hours where both are

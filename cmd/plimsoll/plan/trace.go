@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/human"
 	"github.com/plimsoll/plimsoll/policy/forecast"
 )
 
@@ -43,7 +44,7 @@ func ReadTrace(name string, in io.Reader) (Trace, error) {
 			break
 		}
 		if err != nil {
-			return Trace{}, fmt.Errorf("%s: it is not a CSV file of time,value: %w", name, err)
+			return Trace{}, notCSV(name, err)
 		}
 		line, _ := reader.FieldPos(0)
 		p, err := parsePoint(record)
@@ -75,6 +76,15 @@ func ReadTrace(name string, in io.Reader) (Trace, error) {
 	return t, nil
 }
 
+// notCSV names the line on which the parser gave up.
+func notCSV(name string, err error) error {
+	var parse *csv.ParseError
+	if errors.As(err, &parse) {
+		return fmt.Errorf("%s:%d: it is not a line of time,value: %w", name, parse.Line, parse.Err)
+	}
+	return fmt.Errorf("%s: it cannot be read: %w", name, err)
+}
+
 func (t *Trace) note(n int, one, many string) {
 	switch {
 	case n == 1:
@@ -86,7 +96,7 @@ func (t *Trace) note(n int, one, many string) {
 
 func parsePoint(record []string) (forecast.Point, error) {
 	if len(record) != 2 {
-		return forecast.Point{}, fmt.Errorf("the line has %d fields instead of time,value", len(record))
+		return forecast.Point{}, fmt.Errorf("the line has %s instead of time,value", human.Things(len(record), "field"))
 	}
 	at, err := parseTime(strings.TrimSpace(record[0]))
 	if err != nil {
