@@ -174,6 +174,13 @@ func checkRule(t *testing.T, role string, rule rbacv1.PolicyRule) {
 
 func checkAPIServices(t *testing.T, objects []*unstructured.Unstructured) {
 	t.Helper()
+	for _, object := range objects {
+		if object.GetKind() == "APIService" {
+			insecure, said, err := unstructured.NestedBool(object.Object, "spec", "insecureSkipTLSVerify")
+			require.NoError(t, err)
+			require.True(t, said && !insecure, "%s must say false: over an APIService that has true the default changes nothing", object.GetName())
+		}
+	}
 	var names []string
 	priority := map[string]int32{}
 	for _, service := range into[apiregistrationv1.APIService](t, objects, "APIService") {

@@ -60,11 +60,12 @@ func (c *cluster) apiServices(ctx context.Context) (ours map[string]*apiregistra
 	return ours, foreign, nil
 }
 
-// publish sets a caBundle, unless the APIService has changed since it was read.
+// publish sets a caBundle and has it used, unless the APIService has changed since it was read. The API server refuses a
+// caBundle where insecureSkipTLSVerify is true, as some adapters' manifests have it.
 func (c *cluster) publish(ctx context.Context, service *apiregistrationv1.APIService, bundle []byte) error {
 	patch, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"resourceVersion": service.ResourceVersion},
-		"spec":     map[string]any{"caBundle": bundle},
+		"spec":     map[string]any{"caBundle": bundle, "insecureSkipTLSVerify": false},
 	})
 	if err != nil {
 		return fmt.Errorf("write a patch for APIService %s: %w", service.Name, err)

@@ -55,6 +55,7 @@ func TestOnCluster(t *testing.T) {
 	setPort(t, admin, port)
 	ctx := t.Context()
 
+	unverified(t, admin)
 	t.Run("an APIService of somebody else is refused", func(t *testing.T) { testOwner(t, admin, account) })
 
 	ready := make(chan struct{}, len(replicas))
@@ -84,6 +85,12 @@ func TestOnCluster(t *testing.T) {
 	}
 	eventually(t, "the first read", func() bool { return read() == nil })
 
+	t.Run("an APIService that was not verified is", func(t *testing.T) {
+		eventually(t, "a caBundle and verified connections", func() bool {
+			service, err := aggregator.NewForConfigOrDie(admin).ApiregistrationV1().APIServices().Get(ctx, queryAPI, metav1.GetOptions{})
+			return err == nil && len(service.Spec.CABundle) > 0 && !service.Spec.InsecureSkipTLSVerify
+		})
+	})
 	t.Run("a rotation loses no read", func(t *testing.T) { testRotation(t, admin, replicas, read) })
 	t.Run("a lost caBundle comes back", func(t *testing.T) {
 		services := aggregator.NewForConfigOrDie(admin).ApiregistrationV1().APIServices()
@@ -108,6 +115,13 @@ func TestOnCluster(t *testing.T) {
 		_, err := kubernetes.NewForConfigOrDie(account).CoreV1().Secrets(ourService.Namespace).Get(ctx, "another", metav1.GetOptions{})
 		require.True(t, apierrors.IsForbidden(err), "%v", err)
 	})
+}
+
+// unverified leaves an APIService as one that another adapter's manifests had made and that ours have not changed.
+func unverified(t *testing.T, admin *rest.Config) {
+	_, err := aggregator.NewForConfigOrDie(admin).ApiregistrationV1().APIServices().Patch(t.Context(), queryAPI,
+		types.MergePatchType, []byte(`{"spec":{"insecureSkipTLSVerify":true}}`), metav1.PatchOptions{})
+	require.NoError(t, err)
 }
 
 func testOwner(t *testing.T, admin, account *rest.Config) {
