@@ -151,8 +151,11 @@ func (x *explainer) values(m *explain.Metric, e *snapshot.Entry, namespace, name
 		return
 	}
 	rows, now := t.Rows(), x.now()
-	if e.Rule.Object != nil && e.Rule.Object.Namespaced {
+	switch o := e.Rule.Object; {
+	case o != nil && o.Namespaced:
 		rows = t.InNamespace(namespace)
+	case o != nil && o.Resource.String() == "namespaces":
+		rows = t.Find(snapshot.Object{Name: namespace}) // the reader's own, as when it is read
 	}
 	m.Series = t.Series
 	previous := snapshot.Object{}

@@ -44,6 +44,9 @@ func explained(t *testing.T, pods int) *explainer {
 		b := snapshot.NewBuilder(e.Rule, noon.Add(-5*time.Second), nil)
 		for _, ns := range []string{"shop", "bank"} {
 			for i := range pods {
+				require.NoError(t, b.Add(source.Sample{Value: float64(noon.Add(-5 * time.Second).Unix()), Labels: []source.Label{
+					{Name: rule.PartLabel, Value: "t0"}, {Name: "namespace", Value: ns}, {Name: "pod", Value: fmt.Sprintf("%s-%04d", ns, i)},
+				}}))
 				require.NoError(t, b.Add(source.Sample{Value: 31.5, Labels: []source.Label{{Name: "namespace", Value: ns}, {Name: "pod", Value: fmt.Sprintf("%s-%04d", ns, i)}}}))
 			}
 		}
@@ -95,6 +98,29 @@ func TestExplainOneObjectAndBoundsTheRest(t *testing.T) {
 	_, m, _ = ask(t, x, "shop", "online_users", "resource=pods")
 	require.Len(t, m.Values, valuesExplained)
 	require.Equal(t, 7, m.Truncated)
+}
+
+// A namespace's own figures are nobody else's: the resource is cluster-scoped, the reader is not.
+func TestExplainOfNamespacesShowsTheReadersOwn(t *testing.T) {
+	r, err := rule.Compile(rule.Rule{Key: rule.Key{Name: "spend"}, Metric: "spend", Query: "vector(1)", MaxAge: time.Minute, Object: &rule.Object{
+		Resource: schema.GroupResource{Resource: "namespaces"}, NameLabel: "namespace",
+	}})
+	require.NoError(t, err)
+	catalog, _ := snapshot.NewCatalog([]*rule.Rule{r}, nil)
+	b := snapshot.NewBuilder(r, noon, nil)
+	for ns, value := range map[string]float64{"shop": 1, "bank": 4711} {
+		require.NoError(t, b.Add(source.Sample{Value: value, Labels: []source.Label{{Name: "namespace", Value: ns}}}))
+	}
+	table, err := b.Table("prometheus")
+	require.NoError(t, err)
+	catalog.Entry(r.Key).Publish(table, snapshot.Outcome{Time: noon})
+	x := &explainer{store: &snapshot.Store{}, demand: demand.NewSet(), now: func() time.Time { return noon }}
+	x.store.Swap(catalog)
+	_, m, body := ask(t, x, "shop", "spend", "")
+	require.Len(t, m.Values, 1)
+	require.NotContains(t, body, "4711")
+	_, m, _ = ask(t, x, "shop", "spend", "name=bank")
+	require.Empty(t, m.Values)
 }
 
 func TestExplainSaysWhatIsWrong(t *testing.T) {

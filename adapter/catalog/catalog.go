@@ -5,6 +5,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,8 +38,7 @@ type Controller struct {
 	Options
 	rules, clusterRules cache.SharedIndexInformer
 	changed             chan struct{} // holds one: something changed since the last look
-	refusals            map[rule.Key]refusal
-	conflicts           map[rule.Key]rule.Key
+	judgement           atomic.Pointer[judgement]
 	mapperReset         time.Time
 	loaded              atomic.Bool
 }
@@ -85,7 +85,7 @@ func (c *Controller) pokeIfChanged(old, new any) {
 // Loaded reports whether the rules that were there at the start are in force.
 func (c *Controller) Loaded() bool { return c.loaded.Load() }
 
-// Run works until ctx ends.
+// Run works until ctx ends. Statuses are written beside: an API server that hangs delays no rule.
 func (c *Controller) Run(ctx context.Context) {
 	go c.rules.RunWithContext(ctx)
 	go c.clusterRules.RunWithContext(ctx)
@@ -94,6 +94,9 @@ func (c *Controller) Run(ctx context.Context) {
 	}
 	c.rebuild(ctx)
 	c.loaded.Store(true)
+	var statuses sync.WaitGroup
+	statuses.Go(func() { wait.UntilWithContext(ctx, c.writeStatuses, time.Second) })
+	defer statuses.Wait()
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
 		select {
 		case <-c.changed:
@@ -101,29 +104,44 @@ func (c *Controller) Run(ctx context.Context) {
 		default:
 			c.retryRefused(ctx)
 		}
-		c.writeStatuses(ctx)
 	}, time.Second)
+}
+
+// judgement is what a rebuild decided, beside the catalog.
+type judgement struct {
+	refusals  map[rule.Key]refusal
+	conflicts map[rule.Key]rule.Key
 }
 
 // rebuild compiles every rule and puts the new catalog in force.
 func (c *Controller) rebuild(ctx context.Context) {
 	var rules []*rule.Rule
-	refusals := map[rule.Key]refusal{}
+	j := &judgement{refusals: map[rule.Key]refusal{}}
+	before := c.Store.Catalog()
 	for _, o := range c.objects(ctx) {
 		if o.meta.DeletionTimestamp != nil {
 			continue
 		}
 		r, no := compile(o, c.Mapper)
+		if no != nil && no.reason == v1alpha1.ReasonUnknownResource && stands(before.Entry(o.key()), r) {
+			// Discovery has failed us, as it does while the API server restarts: a resource that was known still is.
+			r, no = before.Entry(o.key()).Rule, nil
+		}
 		if no != nil {
-			refusals[o.key()] = *no
-			continue
+			j.refusals[o.key()] = *no
 		}
 		rules = append(rules, r)
 	}
-	next, conflicts := snapshot.NewCatalog(rules, c.Store.Catalog())
-	c.refusals, c.conflicts = refusals, conflicts
+	next, conflicts := snapshot.NewCatalog(rules, before)
+	j.conflicts = conflicts
+	c.judgement.Store(j)
 	c.Store.Swap(next)
-	klog.FromContext(ctx).Info("Rules in force", "rules", len(next.Entries()), "refused", len(refusals), "conflicting", len(conflicts))
+	klog.FromContext(ctx).Info("Rules in force", "rules", len(next.Entries())-len(j.refusals), "refused", len(j.refusals), "conflicting", len(conflicts))
+}
+
+// stands reports that a rule was in force already and has not changed since.
+func stands(e *snapshot.Entry, r *rule.Rule) bool {
+	return e != nil && e.Rule.Refusal == nil && e.Rule.Generation == r.Generation && e.Rule.Created.Equal(r.Created)
 }
 
 // mapperPatience is how often discovery is asked again for the sake of rules with an unknown resource.
@@ -135,10 +153,17 @@ func (c *Controller) retryRefused(ctx context.Context) {
 	if now.Sub(c.mapperReset) < mapperPatience {
 		return
 	}
-	for _, r := range c.refusals {
-		if r.reason == v1alpha1.ReasonUnknownResource {
-			c.mapperReset = now
+	refused := c.judgement.Load().refusals
+	asked := false
+	for _, o := range c.objects(ctx) {
+		if refused[o.key()].reason != v1alpha1.ReasonUnknownResource {
+			continue
+		}
+		if !asked {
+			asked, c.mapperReset = true, now
 			c.Mapper.Reset()
+		}
+		if _, err := resolve(o.spec.Object, c.Mapper); err == nil {
 			c.rebuild(ctx)
 			return
 		}
@@ -194,10 +219,11 @@ func (c *Controller) writeStatuses(ctx context.Context) {
 }
 
 func (c *Controller) status(catalog *snapshot.Catalog, o *object, readers int, now time.Time) v1alpha1.MetricRuleStatus {
-	if no, ok := c.refusals[o.key()]; ok {
+	j := c.judgement.Load()
+	if no, ok := j.refusals[o.key()]; ok {
 		return refused(o, bad(no.reason, "%s", no.err.Error()))
 	}
-	if winner, ok := c.conflicts[o.key()]; ok {
+	if winner, ok := j.conflicts[o.key()]; ok {
 		return refused(o, conflicting(winner))
 	}
 	e := catalog.Entry(o.key())
@@ -207,8 +233,13 @@ func (c *Controller) status(catalog *snapshot.Catalog, o *object, readers int, n
 	return statusOf(o, e, readers, now)
 }
 
+// writeTimeout bounds one write; the next round makes good what one misses.
+const writeTimeout = 5 * time.Second
+
 // write replaces the whole status, so that counts that are 0 now are not left at their old value.
 func (c *Controller) write(ctx context.Context, o *object, status v1alpha1.MetricRuleStatus) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&status)
 	if err != nil {
 		return fmt.Errorf("encoding the status of %s: %w", o.key(), err)

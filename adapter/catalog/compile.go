@@ -5,6 +5,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -30,7 +31,8 @@ type refusal struct {
 	err    error
 }
 
-// compile turns an object into a rule. The mapper finds the resource's kind and scope.
+// compile turns an object into a rule. The mapper finds the resource's kind and scope. A refused rule still holds its metric's
+// name: nobody else's values are given out under it.
 func compile(o *object, mapper meta.RESTMapper) (*rule.Rule, *refusal) {
 	r := rule.Rule{
 		Key: o.key(), Generation: o.meta.Generation, Created: o.meta.CreationTimestamp.Time,
@@ -38,8 +40,20 @@ func compile(o *object, mapper meta.RESTMapper) (*rule.Rule, *refusal) {
 		Interval: o.spec.Interval.Duration, MaxAge: o.spec.MaxAge.Duration, HoldFor: o.spec.HoldFor.Duration,
 		MaxSeries: int(o.spec.MaxSeries),
 	}
+	if o.spec.Object != nil {
+		r.Object = &rule.Object{Resource: schema.ParseGroupResource(o.spec.Object.Resource), NameLabel: o.spec.Object.NameLabel}
+	}
+	compiled, no := compileFully(o, r, mapper)
+	if no != nil {
+		r.Refusal = no.err
+		return &r, no
+	}
+	return compiled, nil
+}
+
+func compileFully(o *object, r rule.Rule, mapper meta.RESTMapper) (*rule.Rule, *refusal) {
 	if r.Interval <= 0 || r.MaxAge <= 0 {
-		return nil, &refusal{v1alpha1.ReasonParseError, fmt.Errorf("interval and maxAge must be longer than 0s")}
+		return nil, &refusal{v1alpha1.ReasonParseError, errors.New("interval and maxAge must be longer than 0s")}
 	}
 	if o.spec.Object != nil {
 		described, err := resolve(o.spec.Object, mapper)

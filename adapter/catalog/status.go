@@ -83,6 +83,8 @@ func judge(e *snapshot.Entry, demanded bool, now time.Time) verdict {
 		return bad(evaluate.Cause(last.Err), "%s%s", last.Err.Error(), served(e, now))
 	case len(t.Rows()) == 0:
 		return judgeEmpty(t)
+	case t.Newest().IsZero() && t.Dropped.NotFinite == 0:
+		return bad(v1alpha1.ReasonNoSample, "the query has a value although its selectors have no series; that does not count without a guard that says that the source is well")
 	case t.Dropped.Duplicates > 0:
 		return bad(v1alpha1.ReasonAmbiguousObjects, "%s with equal labels; none of them is used. Aggregate them, for example with sum by", t.Dropped.DuplicateExample)
 	case demanded && now.Sub(t.Newest()) > e.Limit():

@@ -91,6 +91,10 @@ func answered(t *testing.T, o *object, ago time.Duration, samples ...source.Samp
 	b := snapshot.NewBuilder(r, now.Add(-ago), nil)
 	for _, s := range samples {
 		require.NoError(t, b.Add(s))
+		if len(r.Times) > 0 && s.Get("pod") != "" {
+			measured := source.Sample{Value: float64(now.Add(-ago).Unix()), Labels: append([]source.Label{{Name: rule.PartLabel, Value: "t0"}}, s.Labels...)}
+			require.NoError(t, b.Add(measured))
+		}
 	}
 	table, err := b.Table("prometheus")
 	require.NoError(t, err)
@@ -151,6 +155,28 @@ func TestStatusNamesTheCause(t *testing.T) {
 			require.Equal(t, "prometheus", got.Source)
 		})
 	}
+}
+
+func TestAValueWithoutASampleIsNamed(t *testing.T) {
+	o := ruleObject("", "sum(gone) or vector(0)", "")
+	e := answered(t, o, 0, source.Sample{Value: 0})
+	got := statusOf(o, e, 1, now)
+	require.Equal(t, v1alpha1.ReasonNoSample, ready(&got).Reason)
+}
+
+// A resource that was known still is when discovery fails, as it does while the API server restarts.
+func TestAFailingDiscoveryTakesNoRuleOutOfForce(t *testing.T) {
+	o := ruleObject("", "users", "pods")
+	e := answered(t, o, 0, sample(1, "shop", "a"))
+	r, no := compile(o, meta.NewDefaultRESTMapper(nil)) // knows nothing
+	require.Equal(t, v1alpha1.ReasonUnknownResource, no.reason)
+	require.Equal(t, schema.GroupResource{Resource: "pods"}, r.Object.Resource, "the metric's name stays taken")
+	require.Error(t, r.Refusal)
+	require.True(t, stands(e, r))
+	o.meta.Generation++
+	r, _ = compile(o, meta.NewDefaultRESTMapper(nil))
+	require.False(t, stands(e, r), "a change has to be checked")
+	require.False(t, stands(nil, r))
 }
 
 func TestReplicasDoNotWriteInTurns(t *testing.T) {

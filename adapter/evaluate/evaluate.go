@@ -24,6 +24,9 @@ const (
 	longestTimeout  = 10 * time.Second
 )
 
+// timesLimit is how many sample times a selector may have whatever the rule's maxSeries: topk(5, x) has those of all x.
+const timesLimit = 100_000
+
 // Ask puts a question to the first source that answers it; see source.Failover.
 type Ask func(ctx context.Context, question func(context.Context, source.Source) error) error
 
@@ -69,11 +72,11 @@ func (l *Loop) query(ctx context.Context, e *snapshot.Entry, now time.Time) (*sn
 	return table, from, nil
 }
 
-// answerLimit bounds the combined answer: the builder counts the rule's own series, this keeps the sample times, which have at
-// most as many series each, from being endless.
+// answerLimit bounds the combined answer: the builder counts the rule's own series; this keeps the sample times, which may be of
+// more objects than the query picks, from being endless.
 func answerLimit(e *snapshot.Entry) int {
 	if e.Rule.MaxSeries == 0 {
 		return 0
 	}
-	return (e.Rule.MaxSeries + 1) * (len(e.Rule.Times) + 1)
+	return (max(e.Rule.MaxSeries, timesLimit) + 1) * (len(e.Rule.Times) + 1)
 }

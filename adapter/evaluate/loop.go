@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,9 @@ const (
 	turn = 250 * time.Millisecond
 	// readMemory is for how long a read keeps a rule demanded that no HPA names.
 	readMemory = 5 * time.Minute
+	// firstPatience is how long readiness waits for the first evaluations: an adapter whose source hangs must be reachable, to
+	// say so.
+	firstPatience = 15 * time.Second
 	// stuck is how long the loop may take for one turn before liveness says so.
 	stuck = 30 * time.Second
 )
@@ -54,8 +58,10 @@ type Loop struct {
 	first    atomic.Bool  // every rule that was demanded at the start has been evaluated once
 	started  atomic.Int64
 
-	mu   sync.Mutex
-	jobs map[*snapshot.Entry]*job
+	mu          sync.Mutex
+	jobs        map[*snapshot.Entry]*job
+	running     int
+	byNamespace map[string]int
 }
 
 // job is the loop's memory of one entry.
@@ -74,7 +80,7 @@ func New(o Options) *Loop {
 	}
 	return &Loop{
 		store: o.Store, ask: o.Ask, readers: o.Readers, metrics: o.Metrics, identity: o.Identity, now: o.Now,
-		slots: make(chan struct{}, o.Concurrency), jobs: map[*snapshot.Entry]*job{},
+		slots: make(chan struct{}, o.Concurrency), jobs: map[*snapshot.Entry]*job{}, byNamespace: map[string]int{},
 	}
 }
 
@@ -93,31 +99,50 @@ func (l *Loop) Run(ctx context.Context) {
 func (l *Loop) turn(ctx context.Context, running *sync.WaitGroup) {
 	catalog, now := l.store.Catalog(), l.now()
 	readers := l.readers(catalog)
+	var due []candidate
 	waiting := false
 	for _, e := range catalog.Entries() {
+		if e.Rule.Refusal != nil {
+			continue
+		}
 		demanded := Demanded(e, readers[e.Rule.Key], now)
-		if demanded && e.Outcome() == nil {
-			waiting = true
+		waiting = waiting || demanded && e.Outcome() == nil
+		if since, ok := l.due(e, demanded, now); ok {
+			due = append(due, candidate{e, demanded, since})
 		}
-		if !l.due(e, demanded, now) {
+	}
+	slices.SortStableFunc(due, candidate.compare)
+	for _, c := range due {
+		if !l.start(c.entry, now) {
 			continue
 		}
-		select {
-		case l.slots <- struct{}{}:
-		default:
-			continue
-		}
-		l.start(e, now)
 		running.Go(func() {
-			defer func() { <-l.slots }()
-			defer l.end(e)
-			_ = l.shared(ctx, e) // recorded in the entry
+			defer l.end(c.entry)
+			_ = l.shared(ctx, c.entry) // recorded in the entry
 		})
 	}
-	if !waiting {
+	if !waiting || now.Sub(time.Unix(0, l.started.Load())) > firstPatience {
 		l.first.Store(true)
 	}
 	l.forget(catalog)
+}
+
+// candidate is an entry whose evaluation is due.
+type candidate struct {
+	entry    *snapshot.Entry
+	demanded bool
+	since    time.Time
+}
+
+// compare puts what somebody waits for first, and of that what has waited longest.
+func (c candidate) compare(other candidate) int {
+	if c.demanded != other.demanded {
+		if c.demanded {
+			return -1
+		}
+		return 1
+	}
+	return c.since.Compare(other.since)
 }
 
 // Demanded reports whether somebody reads the entry's metric: an HPA that names it, or a read of late.
@@ -125,41 +150,58 @@ func Demanded(e *snapshot.Entry, hpas int, now time.Time) bool {
 	return hpas > 0 || now.Sub(e.LastRead()) < readMemory
 }
 
-// due reports whether e is to be evaluated now. A rule without readers is due once.
-func (l *Loop) due(e *snapshot.Entry, demanded bool, now time.Time) bool {
+// due reports whether e is to be evaluated now, and since when. A rule without readers is due once.
+func (l *Loop) due(e *snapshot.Entry, demanded bool, now time.Time) (since time.Time, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	j := l.jobs[e]
 	if j == nil {
-		return true
+		return time.Time{}, true
 	}
 	if j.running || !demanded {
-		return false
+		return time.Time{}, false
 	}
-	return !now.Before(j.next) || e.Cold(now)
+	return j.next, !now.Before(j.next) || e.Cold(now)
 }
 
-func (l *Loop) start(e *snapshot.Entry, now time.Time) {
+// start claims a place for an evaluation. The rules of one namespace get half of the places at most: slow queries of one
+// tenant do not keep the others waiting.
+func (l *Loop) start(e *snapshot.Entry, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	ns := e.Rule.Key.Namespace
+	if l.running >= cap(l.slots) || (ns != "" && l.byNamespace[ns] >= max(1, cap(l.slots)/2)) {
+		return false
+	}
+	l.running++
+	l.byNamespace[ns]++
 	l.jobs[e] = &job{running: true, next: l.next(e.Rule, now)}
+	return true
 }
 
 func (l *Loop) end(e *snapshot.Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.running--
+	if l.byNamespace[e.Rule.Key.Namespace]--; l.byNamespace[e.Rule.Key.Namespace] == 0 {
+		delete(l.byNamespace, e.Rule.Key.Namespace)
+	}
 	if j := l.jobs[e]; j != nil {
 		j.running = false
 	}
 }
 
-// forget drops the memory of entries that are no longer in force.
+// forget drops the memory of entries that are no longer in force, and the metrics of rules that are gone.
 func (l *Loop) forget(c *snapshot.Catalog) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for e := range l.jobs {
-		if c.Entry(e.Rule.Key) != e {
+		now := c.Entry(e.Rule.Key)
+		if now != e {
 			delete(l.jobs, e)
+		}
+		if now == nil {
+			l.metrics.forget(e.Rule.Key)
 		}
 	}
 }
@@ -175,8 +217,16 @@ func (l *Loop) next(r *rule.Rule, now time.Time) time.Time {
 
 // shared evaluates e, or waits for the evaluation of e that is under way.
 func (l *Loop) shared(ctx context.Context, e *snapshot.Entry) error {
-	_, err, _ := l.flights.Do(flight(e), func() (any, error) { return nil, l.once(ctx, e) })
+	_, err, _ := l.flights.Do(flight(e), func() (any, error) { return nil, l.inSlot(ctx, e) })
 	return err
+}
+
+// inSlot evaluates e when one of the places for queries is free. It is inside the flight that it waits: those who share the
+// flight hold no place meanwhile.
+func (l *Loop) inSlot(ctx context.Context, e *snapshot.Entry) error {
+	l.slots <- struct{}{}
+	defer func() { <-l.slots }()
+	return l.once(ctx, e)
 }
 
 // flight tells entries apart also when a rule changes while its old form is being evaluated.
@@ -186,7 +236,7 @@ func flight(e *snapshot.Entry) string { return fmt.Sprintf("%p", e) }
 // of reads share one evaluation, which goes on when the reads have given up.
 func (l *Loop) Now(ctx context.Context, e *snapshot.Entry) error {
 	done := l.flights.DoChan(flight(e), func() (any, error) {
-		return nil, l.once(context.WithoutCancel(ctx), e)
+		return nil, l.inSlot(context.WithoutCancel(ctx), e)
 	})
 	select {
 	case r := <-done:

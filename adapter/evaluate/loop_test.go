@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,12 +30,20 @@ type scripted struct {
 	most    atomic.Int64
 	mu      sync.Mutex
 	answer  func(ctx context.Context, each func(source.Sample) error) error
+
+	slow             string // queries with this in them are never answered
+	slowNow, slowest atomic.Int64
 }
 
 func (s *scripted) Name() string      { return "scripted" }
 func (s *scripted) API() http.Handler { return http.NotFoundHandler() }
 
-func (s *scripted) Instant(ctx context.Context, _ source.Query, each func(source.Sample) error) error {
+func (s *scripted) Instant(ctx context.Context, q source.Query, each func(source.Sample) error) error {
+	if s.slow != "" && strings.Contains(q.Expr, s.slow) {
+		s.slowest.Store(max(s.slowest.Load(), s.slowNow.Add(1)))
+		defer s.slowNow.Add(-1)
+		return slow(time.Hour)(ctx, each)
+	}
 	s.asked.Add(1)
 	s.most.Store(max(s.most.Load(), s.running.Add(1)))
 	defer s.running.Add(-1)
@@ -301,4 +310,65 @@ func TestPhasesSpreadOverTheIntervalAndSurviveARestart(t *testing.T) {
 	for q := range int64(4) {
 		require.Greater(t, quarter[q], 60, "evaluations bunch up: %v", quarter)
 	}
+}
+
+func TestOneNamespacesSlowRulesDoNotStarveAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var rules []rule.Rule
+		for i := range 12 {
+			r := orders(fmt.Sprint("slow", i), 5*time.Second)
+			r.Key.Namespace, r.Query, r.Created = "greedy", "slow_one", time.Unix(1, 0)
+			rules = append(rules, r)
+		}
+		late := orders("late", 5*time.Second)
+		late.Key.Namespace, late.Created = "modest", time.Unix(2, 0)
+		s := newStage(t, append(rules, late)...)
+		for _, r := range append(rules, late) {
+			s.readers[r.Key] = 1
+		}
+		s.src.slow = "slow_one"
+		s.play(31 * time.Second)
+		require.NotNil(t, s.store.Catalog().Entry(late.Key).Table())
+		require.Empty(t, s.store.Catalog().Entry(late.Key).Failures())
+		require.LessOrEqual(t, s.src.slowest.Load(), int64(4), "half of the places")
+	})
+}
+
+func TestReadinessDoesNotWaitForAHangingSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var rules []rule.Rule
+		for i := range 200 {
+			rules = append(rules, orders(fmt.Sprint("r", i), 10*time.Second))
+		}
+		s := newStage(t, rules...)
+		for _, r := range rules {
+			s.readers[r.Key] = 1
+		}
+		s.src.does(slow(time.Hour))
+		s.play(firstPatience + time.Second)
+		require.NoError(t, s.Ready())
+	})
+}
+
+func TestARuleThatIsGoneLeavesNoMetrics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, orders("a", 10*time.Second))
+		s.play(time.Second)
+		require.Equal(t, 1, testutil.CollectAndCount(s.metrics.evaluations))
+		s.put(t)
+		s.play(time.Second)
+		require.Zero(t, testutil.CollectAndCount(s.metrics.evaluations))
+	})
+}
+
+func TestARefusedRuleIsNotEvaluated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		c, _ := snapshot.NewCatalog([]*rule.Rule{{Key: rule.Key{Name: "a"}, Metric: "a", Refusal: source.ErrRefused}}, nil)
+		s.store.Swap(c)
+		s.readers[rule.Key{Name: "a"}] = 1
+		s.play(time.Minute)
+		require.Zero(t, s.src.asked.Load())
+		require.NoError(t, s.Ready())
+	})
 }

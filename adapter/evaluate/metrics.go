@@ -58,6 +58,12 @@ func (m *Metrics) observe(k rule.Key, o snapshot.Outcome) {
 	m.seconds.Observe(o.Duration.Seconds())
 }
 
+// forget drops the counters of a rule that is gone, so that rules which come and go do not fill memory.
+func (m *Metrics) forget(k rule.Key) {
+	kind, ns, name := labelsOf(k)
+	m.evaluations.DeletePartialMatch(prometheus.Labels{"kind": kind, "namespace": ns, "rule": name})
+}
+
 func labelsOf(k rule.Key) (kind, namespace, name string) {
 	if k.Namespace == "" {
 		return "ClusterMetricRule", "", k.Name

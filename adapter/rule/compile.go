@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -47,6 +48,9 @@ func Compile(r Rule) (*Rule, error) {
 		parts = append(parts, part(guard, PartGuard))
 	}
 	r.Expr = strings.Join(parts, " or ")
+	if _, err := parser.NewParser(parser.Options{}).ParseExpr(r.Expr); err != nil {
+		return nil, fmt.Errorf("%w: the query and the object's labels cannot be combined: %w", ErrInvalid, err)
+	}
 	return &r, nil
 }
 
@@ -76,10 +80,7 @@ func (r *Rule) guard() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	filters := false
-	if b, ok := unwrap(expr).(*parser.BinaryExpr); ok {
-		filters = b.Op.IsComparisonOperator() && !b.ReturnBool
-	}
+	filters := filtersOnly(expr)
 	r.GuardBool = !filters
 	switch t := expr.Type(); t {
 	case parser.ValueTypeVector:
@@ -95,14 +96,22 @@ func (r *Rule) guard() (string, error) {
 	}
 }
 
-func unwrap(e parser.Expr) parser.Expr {
-	for {
-		p, ok := e.(*parser.ParenExpr)
-		if !ok {
-			return e
+// filtersOnly reports that an expression yields what passed comparisons, whatever its value: a > b, and such joined by and,
+// or, unless.
+func filtersOnly(e parser.Expr) bool {
+	switch n := e.(type) {
+	case *parser.ParenExpr:
+		return filtersOnly(n.Expr)
+	case *parser.BinaryExpr:
+		switch n.Op {
+		case parser.LAND, parser.LUNLESS:
+			return filtersOnly(n.LHS)
+		case parser.LOR:
+			return filtersOnly(n.LHS) && filtersOnly(n.RHS)
 		}
-		e = p.Expr
+		return n.Op.IsComparisonOperator() && !n.ReturnBool
 	}
+	return false
 }
 
 // times lists the expressions that yield the sample times of query's vector selectors, and fills r.Times beside them. If one
@@ -112,7 +121,7 @@ func (r *Rule) times(query parser.Expr) []string {
 	seen := map[string]bool{}
 	parser.Inspect(query, func(node parser.Node, path []parser.Node) error {
 		selector, ok := node.(*parser.VectorSelector)
-		if !ok || r.AgeUnknown != "" {
+		if !ok || r.AgeUnknown != "" || asksForAbsence(path) {
 			return nil
 		}
 		if r.AgeUnknown = ageUnknown(selector, path); r.AgeUnknown != "" {
@@ -135,6 +144,16 @@ func (r *Rule) times(query parser.Expr) []string {
 		return nil
 	}
 	return exprs
+}
+
+// asksForAbsence: absent() has a value because there is no sample, so there is no time to ask for.
+func asksForAbsence(path []parser.Node) bool {
+	for _, node := range path {
+		if c, ok := node.(*parser.Call); ok && (c.Func.Name == "absent" || c.Func.Name == "absent_over_time") {
+			return true
+		}
+	}
+	return false
 }
 
 // ageUnknown says why a selector's sample times cannot be asked for; "" if they can.
@@ -197,8 +216,16 @@ func (r *Rule) groupBy() string {
 	case o == nil:
 		return ""
 	case o.Namespaced:
-		return o.NamespaceLabel + ", " + o.NameLabel
+		return quoted(o.NamespaceLabel) + ", " + quoted(o.NameLabel)
 	default:
-		return o.NameLabel
+		return quoted(o.NameLabel)
 	}
+}
+
+// quoted writes a label's name as PromQL wants it: in quotes if it has dots or slashes.
+func quoted(label string) string {
+	if model.LegacyValidation.IsValidLabelName(label) {
+		return label
+	}
+	return strconv.Quote(label)
 }

@@ -100,12 +100,14 @@ func TestCompileRefuses(t *testing.T) {
 
 func TestGuardBool(t *testing.T) {
 	for guard, want := range map[string]bool{
-		`up > 0`:             false,
-		`(up > 0)`:           false,
-		`up > bool 0`:        true,
-		`up`:                 true,
-		`1 < bool 2`:         true,
-		`up > 0 and up < 10`: true,
+		`up > 0`:                  false,
+		`(up > 0)`:                false,
+		`up > bool 0`:             true,
+		`up`:                      true,
+		`1 < bool 2`:              true,
+		`up > 0 and up < 10`:      false,
+		`errors == 0 and up == 1`: false,
+		`up > 0 or vector(0)`:     true,
 	} {
 		got, err := Compile(Rule{Query: "a", Guard: guard})
 		require.NoError(t, err)
@@ -141,4 +143,19 @@ func FuzzCompile(f *testing.F) {
 			t.Fatalf("%q compiles to %q, which does not parse: %v", query, r.Expr, err)
 		}
 	})
+}
+
+func TestLabelsWithDotsAndSlashesAreQuoted(t *testing.T) {
+	o := pods()
+	o.NameLabel = "app.kubernetes.io/name"
+	got, err := Compile(Rule{Query: `sum by (namespace, "app.kubernetes.io/name") (a)`, Object: o})
+	require.NoError(t, err)
+	require.Contains(t, got.Expr, `min by (namespace, "app.kubernetes.io/name") (timestamp(a))`)
+}
+
+func TestAbsenceHasNoSampleToAskFor(t *testing.T) {
+	got, err := Compile(Rule{Query: `absent(a) * 10`})
+	require.NoError(t, err)
+	require.Empty(t, got.Times)
+	require.Empty(t, got.AgeUnknown)
 }

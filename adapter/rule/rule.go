@@ -38,6 +38,7 @@ type Rule struct {
 	Expr       string // the combined query that is sent: values, sample times and guard, told apart by PartLabel
 	Times      []Time // one per vector selector of Query
 	AgeUnknown string // why the sample times cannot be known; "" if they can
+	Refusal    error  // why the rule is not in force: its metric then answers with this error, and with nobody else's values
 	GuardBool  bool   // the guard holds if its value is not 0 (else: if it has any result)
 }
 

@@ -45,7 +45,7 @@ type pendingRow struct {
 type partTimes struct {
 	byID    []int64 // by object id; 0: nothing
 	loose   map[Object]int64
-	oldest  int64 // of all
+	oldest  int64 // of all that are not beyond the rule's limit; of all if there are no others
 	present bool
 }
 
@@ -78,7 +78,7 @@ func (b *Builder) Add(s source.Sample) error {
 		return b.addValue(s)
 	case rule.PartGuard:
 		b.guard.rows++
-		if s.Value == 0 {
+		if s.Value == 0 || math.IsNaN(s.Value) {
 			b.guard.zeros++
 		}
 		return nil
@@ -224,10 +224,7 @@ func (b *Builder) identifies(label string) bool {
 func (b *Builder) addTime(part int, s source.Sample) {
 	t := &b.times[part]
 	ms := int64(s.Value*1000) + b.rule.Times[part].Offset.Milliseconds()
-	if !t.present || ms < t.oldest {
-		t.oldest = ms
-	}
-	t.present = true
+	t.note(ms, b.evaluated.Add(-b.rule.MaxAge-b.rule.HoldFor).UnixMilli())
 	o := b.rule.Object
 	if o == nil {
 		return // an external value is as old as its oldest sample
@@ -252,6 +249,18 @@ func (b *Builder) addTime(part int, s source.Sample) {
 	}
 }
 
+// note keeps the part's own oldest time. Times beyond the limit count only if there are no others: pods that have gone leave
+// them behind in ranges.
+func (t *partTimes) note(ms, limit int64) {
+	switch {
+	case !t.present, t.oldest < limit && ms >= limit:
+		t.oldest = ms
+	case ms < t.oldest && (ms >= limit || t.oldest < limit):
+		t.oldest = ms
+	}
+	t.present = true
+}
+
 // addLoose keeps the time of series that do not say which object they belong to: they count for every object they may
 // belong to.
 func (b *Builder) addLoose(t *partTimes, o Object, ms int64) {
@@ -263,34 +272,40 @@ func (b *Builder) addLoose(t *partTimes, o Object, ms int64) {
 	}
 }
 
-// time is when an object's value was measured: the oldest sample of any selector that can have contributed. An object that
-// no selector names is as old as the oldest sample of all, since nothing says which ones went into it.
-func (b *Builder) time(id int32) time.Time {
-	oldest, all := int64(math.MaxInt64), int64(math.MaxInt64)
+// time is when an object's value was measured: the oldest sample of any selector that can have contributed. A selector that
+// does not name the object, but others, may have been joined to it: it counts with its own oldest sample. ok is false if the
+// query has selectors and none of them has a sample.
+func (b *Builder) time(id int32) (measured time.Time, ok bool) {
+	oldest := int64(math.MaxInt64)
 	for i := range b.times {
-		t := &b.times[i]
-		if !t.present {
-			continue
-		}
-		all = min(all, t.oldest)
-		if b.rule.Object == nil {
-			oldest = min(oldest, t.oldest)
-			continue
-		}
-		if int(id) < len(t.byID) && t.byID[id] != 0 {
-			oldest = min(oldest, t.byID[id])
-		}
-		if t.loose != nil {
-			oldest = min(oldest, t.looseFor(b.objectOf(id)))
+		if t := &b.times[i]; t.present {
+			oldest = min(oldest, b.partTime(t, id))
 		}
 	}
 	if oldest == math.MaxInt64 {
-		oldest = all
+		return b.evaluated, len(b.times) == 0 // a constant
 	}
-	if oldest == math.MaxInt64 || oldest > b.evaluated.UnixMilli() {
-		return b.evaluated // a constant, or a sample stamped in the future
+	if oldest > b.evaluated.UnixMilli() {
+		return b.evaluated, true // stamped in the future
 	}
-	return time.UnixMilli(oldest)
+	return time.UnixMilli(oldest), true
+}
+
+func (b *Builder) partTime(t *partTimes, id int32) int64 {
+	if b.rule.Object == nil {
+		return t.oldest // an external value is as old as its oldest sample
+	}
+	own := int64(math.MaxInt64)
+	if int(id) < len(t.byID) && t.byID[id] != 0 {
+		own = t.byID[id]
+	}
+	if t.loose != nil {
+		own = min(own, t.looseFor(b.objectOf(id)))
+	}
+	if own == math.MaxInt64 {
+		return t.oldest
+	}
+	return own
 }
 
 func (t *partTimes) looseFor(o Object) int64 {
@@ -315,36 +330,44 @@ func (b *Builder) Table(from string) (*Table, error) {
 	return t, nil
 }
 
-// pending is the answer's rows and those held from the previous table, with their objects' ids.
+// pending is the answer's rows and those taken over from the previous table, with their objects' ids.
 func (b *Builder) pending() (rows []Row, ids []int32) {
 	rows, ids = make([]Row, len(b.values)), make([]int32, len(b.values))
+	since := b.evaluated.Add(-b.rule.MaxAge - b.rule.HoldFor)
+	old := false
 	for i, v := range b.values {
-		rows[i] = Row{Object: b.objectOf(v.id), Value: v.value, Labels: v.labels, Time: b.time(v.id)}
+		measured, ok := b.time(v.id)
+		rows[i] = Row{Object: b.objectOf(v.id), Value: v.value, Labels: v.labels, Time: measured, NoSample: !ok && b.rule.Guard == ""}
 		ids[i] = v.id
+		old = old || rows[i].NoSample || measured.Before(since)
 	}
-	if b.rule.HoldFor > 0 {
-		return b.hold(rows, ids)
+	if old || b.rule.HoldFor > 0 || b.rule.Object == nil {
+		return b.hold(rows, ids, since)
 	}
 	return rows, ids
 }
 
-// hold adds the previous table's rows that the answer lacks, or has only as NaN or infinity, and that are not too old: a vanished
-// series keeps its last value, with its old time, for as long as the rule says.
-func (b *Builder) hold(rows []Row, ids []int32) ([]Row, []int32) {
+// hold takes rows over from the previous table that are not older than since, with their old times:
+//   - in place of a row that is too old already: behind a range, a series that has stopped goes on having a value for a while;
+//   - of external metrics, whose series the HPA adds up, also rows that the answer lacks: a sum must not fall because an
+//     exporter hangs, at least not before its last value is too old;
+//   - if the rule says holdFor, all rows that the answer lacks or has only as NaN or infinity.
+func (b *Builder) hold(rows []Row, ids []int32, since time.Time) ([]Row, []int32) {
 	at := make(map[string]int, len(rows))
 	for i := range rows {
 		at[rows[i].identity()] = i
 	}
-	since := b.evaluated.Add(-b.rule.MaxAge - b.rule.HoldFor)
 	for id, s := range b.previous.spans {
 		for _, r := range b.previous.rows[s.from:s.to] {
-			if !r.Finite() || r.Time.Before(since) {
+			if !r.Finite() || r.NoSample || r.Time.Before(since) {
 				continue
 			}
 			r.Held = true
-			if i, ok := at[r.identity()]; !ok {
+			i, there := at[r.identity()]
+			switch {
+			case !there && (b.rule.HoldFor > 0 || b.rule.Object == nil):
 				rows, ids = append(rows, r), append(ids, int32(id))
-			} else if !rows[i].Finite() {
+			case there && (rows[i].NoSample || rows[i].Time.Before(since) || (b.rule.HoldFor > 0 && !rows[i].Finite())):
 				rows[i] = r
 			}
 		}

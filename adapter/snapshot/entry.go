@@ -87,13 +87,16 @@ func (e *Entry) LastRead() time.Time {
 
 // Cold reports that no evaluation has been tried for so long that nobody can have demanded the entry.
 func (e *Entry) Cold(now time.Time) bool {
+	if e.Rule.Refusal != nil {
+		return false // there is nothing to evaluate
+	}
 	o := e.Outcome()
 	return o == nil || now.Sub(o.Time.Add(o.Duration)) > 2*e.Rule.Interval+time.Second
 }
 
 // Usable reports whether a row may be handed out: finite, and not older than the rule allows.
 func (e *Entry) Usable(r *Row, now time.Time) bool {
-	return r.Finite() && now.Sub(r.Time) <= e.Limit()
+	return r.Finite() && !r.NoSample && now.Sub(r.Time) <= e.Limit()
 }
 
 // Limit is the age up to which a value may be served: maxAge, and holdFor beyond it. Where the rule says no holdFor, the
@@ -107,6 +110,7 @@ var (
 	ErrStale          = errors.New("stale")
 	ErrNotFinite      = errors.New("not a finite number")
 	ErrAmbiguous      = errors.New("ambiguous")
+	ErrNoSample       = errors.New("no sample is behind it")
 	ErrGuard          = errors.New("the guard does not hold")
 )
 
@@ -114,6 +118,10 @@ var (
 func (e *Entry) Why(r *Row, now time.Time) error {
 	if !r.Finite() {
 		return fmt.Errorf("%s: the value of metric %s is %v, which is %w", e.Rule.Key, e.Rule.Metric, r.Value, ErrNotFinite)
+	}
+	if r.NoSample {
+		return fmt.Errorf("%s: the value %v of metric %s does not count: %w; if it is right also when the query's selectors have no series, add a guard that says that the source is well",
+			e.Rule.Key, r.Value, e.Rule.Metric, ErrNoSample)
 	}
 	age, limit := now.Sub(r.Time), e.Limit()
 	if age <= limit {
@@ -125,6 +133,9 @@ func (e *Entry) Why(r *Row, now time.Time) error {
 
 // Missing says why there is no row at all for what was asked.
 func (e *Entry) Missing(what string) error {
+	if e.Rule.Refusal != nil {
+		return fmt.Errorf("%s is not in force, so metric %s has no value: %w", e.Rule.Key, e.Rule.Metric, e.Rule.Refusal)
+	}
 	if e.Table() == nil {
 		if o := e.Outcome(); o != nil && o.Err != nil {
 			return fmt.Errorf("%s: metric %s has no value yet: %w", e.Rule.Key, e.Rule.Metric, o.Err)

@@ -163,7 +163,7 @@ func appendUnique(out, rows []Row, d *Dropped) []Row {
 func (t *Table) measure() {
 	for i := range t.rows {
 		r := &t.rows[i]
-		if !r.Finite() {
+		if !r.Finite() || r.NoSample {
 			continue
 		}
 		if t.oldest.IsZero() || r.Time.Before(t.oldest) {

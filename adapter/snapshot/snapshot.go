@@ -20,7 +20,10 @@ type Row struct {
 	Value  float64        // may be NaN or infinite, as the source said it: then it is an error to whoever reads it
 	Time   time.Time      // when it was measured: the oldest sample that went into it
 	Labels []source.Label // the series' other labels, sorted by name; metric selectors match them
-	Held   bool           // taken over from an earlier table because the rule says holdFor
+	// NoSample: the query has a value although none of its selectors has a sample (sum(x) or vector(0)), and no guard says that
+	// the source is well. Nobody can tell such a value from that of a dead source.
+	NoSample bool
+	Held     bool // taken over from an earlier table for want of a newer value
 }
 
 // Finite reports whether the row has a value at all.

@@ -111,9 +111,19 @@ func TestTimeIsTheOldestSampleThatCanHaveCounted(t *testing.T) {
 		{"series without any name count for all", two, []source.Sample{
 			timeOf("t0", 3*time.Second, "namespace", "shop", "pod", "a"), timeOf("t1", 40*time.Second),
 		}, 40 * time.Second},
-		{"another pod's samples do not", two, []source.Sample{
-			timeOf("t0", 3*time.Second, "namespace", "shop", "pod", "a"), timeOf("t1", 40*time.Second, "namespace", "shop", "pod", "b"),
+		{"a selector that names only others may have been joined", two, []source.Sample{
+			timeOf("t0", 3*time.Second, "namespace", "shop", "pod", "a"), timeOf("t1", 40*time.Second, "namespace", "tools", "pod", "exporter"),
+		}, 40 * time.Second},
+		{"another pod's samples do not count where the selector names the pod", two, []source.Sample{
+			timeOf("t0", 3*time.Second, "namespace", "shop", "pod", "a"), timeOf("t0", 40*time.Second, "namespace", "shop", "pod", "b"),
 		}, 3 * time.Second},
+		{"pods that have gone do not make a joined selector old", two, []source.Sample{
+			timeOf("t0", 3*time.Second, "namespace", "shop", "pod", "a"),
+			timeOf("t1", 90*time.Second, "namespace", "tools", "pod", "gone"), timeOf("t1", 5*time.Second, "namespace", "tools", "pod", "exporter"),
+		}, 5 * time.Second},
+		{"but if all have", two, []source.Sample{
+			timeOf("t0", 3*time.Second, "namespace", "shop", "pod", "a"), timeOf("t1", 90*time.Second, "namespace", "tools", "pod", "gone"),
+		}, 90 * time.Second},
 		{"nothing names the pod: the oldest of all", two, []source.Sample{
 			timeOf("t0", 3*time.Second, "namespace", "shop", "pod", "x"), timeOf("t1", 40*time.Second, "namespace", "shop", "pod", "b"),
 		}, 40 * time.Second},

@@ -118,10 +118,10 @@ spec: {query: '`+query+`', interval: 5s}
 	}
 	rule("sum by (")
 	w.says(t, ns, "orders", "ParseError", "does not parse")
-	eventually(t, "404 for a metric without a rule in force", func() error {
+	eventually(t, "an error that says why there is no value", func() error {
 		_, err := w.get(externalPath(ns, "orders"))
-		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("the answer is %w", errors.Join(err, errors.New("(not 404)")))
+		if err == nil || !strings.Contains(err.Error(), "is not in force") {
+			return fmt.Errorf("it says %w", errors.Join(err, errors.New("(not that the rule is not in force)")))
 		}
 		return nil
 	})

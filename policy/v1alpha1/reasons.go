@@ -20,6 +20,7 @@ const (
 	ReasonConflict        = "Conflict"
 
 	ReasonNoData           = "NoData"
+	ReasonNoSample         = "NoSample"
 	ReasonMissingLabel     = "MissingLabel"
 	ReasonUnknownObjects   = "UnknownObjects"
 	ReasonAmbiguousObjects = "AmbiguousObjects"
@@ -41,7 +42,7 @@ func Reasons() []string {
 	return []string{
 		ReasonWorking, ReasonIdle, ReasonAgeUnknown, ReasonNotEvaluated,
 		ReasonParseError, ReasonUnknownResource, ReasonOtherNamespace, ReasonConflict,
-		ReasonNoData, ReasonMissingLabel, ReasonUnknownObjects, ReasonAmbiguousObjects,
+		ReasonNoData, ReasonNoSample, ReasonMissingLabel, ReasonUnknownObjects, ReasonAmbiguousObjects,
 		ReasonNotFinite, ReasonTooManySeries, ReasonGuardFailed, ReasonStale,
 		ReasonSourceUnreachable, ReasonSourceRefused, ReasonSourceFailed,
 		ReasonBadAnswer, ReasonPartialAnswer, ReasonTimedOut,
@@ -78,6 +79,9 @@ func dataMeaning(reason string) string {
 	switch reason {
 	case ReasonNoData:
 		return "The query has no series. Run it against the source, and check that the application is scraped."
+	case ReasonNoSample:
+		return "The query has a value although none of its selectors has a series, as sum(x) or vector(0) has when x is gone. " +
+			"Nobody can tell that from a dead source; add a guard that says that the source is well, such as up{job=\"shop\"} == 1."
 	case ReasonMissingLabel:
 		return "Series lack the label that names their object. Keep it in the query's `by (...)`, or correct nameLabel and namespaceLabel."
 	case ReasonUnknownObjects:
