@@ -151,10 +151,20 @@ func (o Options) assemble(ctx context.Context) (*adapter, error) {
 	return a, nil
 }
 
+// engine is the embedded engine's options with a place for every query that may be under way: those of rules and those of
+// the query API.
+func (o Options) engine() embedded.Options {
+	engine := o.Embedded
+	if engine.QueryConcurrency == 0 {
+		engine.QueryConcurrency = o.Concurrency + queryapi.Parallel
+	}
+	return engine
+}
+
 // openSource makes the configured source; close ends it.
 func (o Options) openSource(ctx context.Context) (f *source.Failover, closeSource func(), err error) {
 	if o.Embedded.ScrapeConfigFile != "" {
-		engine, err := embedded.New(ctx, o.Embedded)
+		engine, err := embedded.New(ctx, o.engine())
 		if err != nil {
 			return nil, nil, fmt.Errorf("starting the embedded engine: %w", err)
 		}

@@ -20,11 +20,10 @@ import (
 )
 
 const (
-	maxForm     = 1 << 20          // bytes of a request's form
-	maxTimeout  = 30 * time.Second // of one request
-	maxPoints   = 11_000           // per series of a range query; Prometheus' own limit
-	maxListed   = 50_000           // series, labels or values in one answer
-	maxParallel = 4                // requests at once, so that the evaluation of rules always finds a free place
+	maxForm    = 1 << 20          // bytes of a request's form
+	maxTimeout = 30 * time.Second // of one request
+	maxPoints  = 11_000           // per series of a range query; Prometheus' own limit
+	maxListed  = 50_000           // series, labels or values in one answer
 )
 
 // namespaceLabel is the label by which series belong to a namespace.
@@ -34,12 +33,12 @@ const namespaceLabel = "namespace"
 type Handler struct {
 	source *source.Failover
 	parser parser.Parser
-	places chan struct{}
+	places *places
 }
 
 // New returns the API of a source.
 func New(f *source.Failover) *Handler {
-	return &Handler{source: f, parser: parser.NewParser(parser.Options{}), places: make(chan struct{}, maxParallel)}
+	return &Handler{source: f, parser: parser.NewParser(parser.Options{}), places: newPlaces()}
 }
 
 // ServeNamespace serves /api/v1/query, query_range, series, labels and label/<name>/values. With a namespace, every
@@ -72,13 +71,12 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, endpoint, namesp
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	select {
-	case h.places <- struct{}{}:
-		defer func() { <-h.places }()
-	case <-ctx.Done():
+	leave, err := h.places.take(ctx, namespace)
+	if err != nil {
 		source.WriteError(w, http.StatusServiceUnavailable, "unavailable", "too many queries at once; try again later")
 		return
 	}
+	defer leave()
 	h.source.API().ServeHTTP(w, request(ctx, r, endpoint, checked))
 }
 
