@@ -12,6 +12,7 @@ import (
 	"github.com/plimsoll/plimsoll/adapter"
 	"github.com/plimsoll/plimsoll/adapter/api"
 	"github.com/plimsoll/plimsoll/adapter/source"
+	"github.com/plimsoll/plimsoll/adapter/source/embedded"
 )
 
 // flags are the command line's words; complete turns them into options.
@@ -39,7 +40,7 @@ func (f *flags) sets() cliflag.NamedFlagSets {
 	fs.StringArrayVar(&f.headers, "prometheus-header", nil, "Extra header for the source, as Name=value, or Name=@file for a value that is secret or changes. May be given again.")
 	fs.StringVar(&o.Embedded.ScrapeConfigFile, "scrape-config", "", "File with scrape_configs as in prometheus.yml: the adapter scrapes by itself and needs no Prometheus.")
 	fs.StringVar(&o.Embedded.DataDir, "storage-dir", "plimsoll-data", "Folder for the samples of --scrape-config.")
-	fs.DurationVar(&o.Embedded.Retention, "storage-retention", o.Embedded.Retention, "How long the samples of --scrape-config are kept. Default: 15 days.")
+	fs.DurationVar(&o.Embedded.Retention, "storage-retention", embedded.DefaultRetention, "How long the samples of --scrape-config are kept.")
 	fs.IntVar(&o.Concurrency, "concurrency", o.Concurrency, "Queries to the source that may be under way at once.")
 
 	fs = sets.FlagSet("Kubernetes")
