@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package backtest replays a demand series through policy/forecast, strictly in order of time, and says how good the
-// forecasts would have been and what scaling on them would have cost and saved. It is the core of `plimsoll plan`
-// and of the forecast's benchmark. It reads no clock: the caller may pass one in to have the cost measured.
+// forecasts would have been. It judges the forecast in `plimsoll plan` and in the forecast's benchmark. It reads no clock: the caller may pass one in to have the cost measured.
 package backtest
 
 import (
@@ -39,9 +38,7 @@ type Result struct {
 	JudgedFrom time.Time
 	// CPUMicrosPerPoint is the cost of one point, all lead times together.
 	CPUMicrosPerPoint float64
-	// PerReplica is the demand that one replica is taken to serve: a twentieth of the series' mean.
-	PerReplica float64
-	Leads      []LeadResult
+	Leads             []LeadResult
 }
 
 // LeadResult judges one lead time on the last half of the series.
@@ -55,8 +52,6 @@ type LeadResult struct {
 	Coverage, CoverageTopDecile float64
 	// Overprovision is sum(bound) / sum(actual) - 1; 0 when the demand is 0.
 	Overprovision float64
-	// Policies compares scaling by the HPA, by last week, by the forecast and others; empty when the mean is not above 0.
-	Policies []PolicyResult
 	// Outcomes are the judged points, in order of time.
 	Outcomes []Outcome
 }
@@ -104,13 +99,8 @@ func Run(points []forecast.Point, o Options) (Result, error) {
 	if o.CPU != nil {
 		r.CPUMicrosPerPoint = float64((o.CPU() - begin).Nanoseconds()) / 1000 / float64(len(g.points))
 	}
-	r.PerReplica = g.perReplica()
 	for i, lead := range leads {
-		judged := judge(g, seasons, lead, said[i])
-		if r.PerReplica > 0 {
-			judged.Policies = Compare(judged.Outcomes, g.step, r.PerReplica)
-		}
-		r.Leads = append(r.Leads, judged)
+		r.Leads = append(r.Leads, judge(g, seasons, lead, said[i]))
 	}
 	return r, nil
 }

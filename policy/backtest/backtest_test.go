@@ -49,31 +49,12 @@ func TestRunOnADailyDemand(t *testing.T) {
 	require.Equal(t, begin().Add(7*24*time.Hour), r.JudgedFrom)
 	require.InDelta(t, 1000.0/(14*288), r.CPUMicrosPerPoint, 1e-9)
 	require.Len(t, r.Leads, 2, "13 minutes are 15 at this step")
-	require.InDelta(t, 30, r.PerReplica, 0.5)
 	for _, lead := range r.Leads {
 		require.Equal(t, 7*288, lead.Points)
 		require.Less(t, lead.WAPE, 0.9*lead.WAPENaive)
 		require.InDelta(t, 0.95, lead.Coverage, 0.02)
 		require.Greater(t, lead.CoverageTopDecile, 0.8)
-		requireOrder(t, lead.Policies)
 	}
-}
-
-// requireOrder: the oracle is best in everything, the forecast is short less often than the HPA alone, the fixed
-// maximum never.
-func requireOrder(t *testing.T, policies []PolicyResult) {
-	t.Helper()
-	by := map[string]PolicyResult{}
-	for i, p := range policies {
-		require.Equal(t, Names()[i], p.Name)
-		by[p.Name] = p
-	}
-	require.Zero(t, by[PolicyOracle].DeficientReplicaMinutes)
-	require.Zero(t, by[PolicyOracle].TimeShort)
-	require.Zero(t, by[PolicyFixed].UnservedShare)
-	require.Less(t, by[PolicyForecast].TimeShort, 0.5*by[PolicyHPA].TimeShort)
-	require.Less(t, by[PolicyForecast].ReplicaHours, by[PolicyFixed].ReplicaHours)
-	require.Less(t, by[PolicyOracle].ReplicaHours, by[PolicyForecast].ReplicaHours)
 }
 
 func TestTheJudgedHalfIsForecastWithoutKnowingIt(t *testing.T) {
@@ -130,9 +111,9 @@ func TestOddSeriesGiveFiniteReports(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, err := Run(points, Options{Leads: minutes(5, 30)})
 			require.NoError(t, err)
-			text, err := json.Marshal(r.Reports()) // fails on NaN and infinity
+			_, err = json.Marshal(r) // fails on NaN and infinity
 			require.NoError(t, err)
-			require.Contains(t, string(text), `"lead":"30m"`)
+			require.Len(t, r.Leads, 2)
 			for _, lead := range r.Leads {
 				needs := EqualUnserved(lead.Outcomes, 0.001)
 				require.False(t, math.IsNaN(needs.Reactive+needs.WeekAgo+needs.Forecast))
@@ -193,38 +174,4 @@ func TestEqualUnservedIsWhatItSays(t *testing.T) {
 	require.InDelta(t, needs.Reactive, needs.WeekAgo, 1e-6)
 	require.InDelta(t, needs.Reactive, needs.Forecast, 1e-6)
 	require.Zero(t, EqualUnserved(nil, 0.001))
-}
-
-func TestCompareCountsWholeReplicas(t *testing.T) {
-	outcomes := []Outcome{
-		{Actual: 25, Reactive: 10, WeekAgo: 5, Upper: 15},
-		{Actual: 10, Reactive: 30, WeekAgo: 5, Upper: 15},
-	}
-	got := Compare(outcomes, time.Hour, 10)
-	require.Equal(t, PolicyResult{Name: PolicyHPA, DeficientReplicaMinutes: 120, ReplicaHours: 4, UnservedShare: 15.0 / 35, TimeShort: 0.5}, got[0])
-	require.Equal(t, PolicyResult{Name: PolicyForecast, DeficientReplicaMinutes: 60, ReplicaHours: 5, UnservedShare: 5.0 / 35, TimeShort: 0.5}, got[3])
-	require.Equal(t, PolicyResult{Name: PolicyOracle, ReplicaHours: 4}, got[5])
-}
-
-func TestReportHasTheFieldsThatPlanPromises(t *testing.T) {
-	r, err := Run(series(4*288, daily(11)), Options{Leads: minutes(15)})
-	require.NoError(t, err)
-	require.Len(t, r.Reports(), 1)
-	text, err := json.Marshal(r.Reports()[0])
-	require.NoError(t, err)
-	fields := map[string]any{}
-	require.NoError(t, json.Unmarshal(text, &fields))
-	for _, name := range []string{"wape", "wapeNaive", "coverage", "coverageTopDecile", "overprovision", "cpuMicrosPerPoint"} {
-		require.IsType(t, 0.0, fields[name], name)
-	}
-	require.Equal(t, "5m", fields["step"])
-	require.Equal(t, "15m", fields["lead"])
-	require.Equal(t, 2.0*288, fields["points"])
-	policies := fields["policies"].([]any)
-	require.Len(t, policies, len(Names()))
-	for _, policy := range policies {
-		for _, name := range []string{"deficientReplicaMinutes", "replicaHours", "unservedShare", "timeShort"} {
-			require.IsType(t, 0.0, policy.(map[string]any)[name], name)
-		}
-	}
 }

@@ -115,17 +115,6 @@ func (g *grid) weekAgo(target, origin int, seasons forecast.Seasons) float64 {
 	return g.points[origin].Value
 }
 
-// perReplica is the capacity of a replica when nothing better is known: a twentieth of the series' mean, so that the
-// workload has 20 replicas on average. Zero when the mean is not above zero.
-func (g *grid) perReplica() float64 {
-	const replicas = 20
-	mean := 0.0
-	for _, p := range g.points {
-		mean += p.Value / float64(len(g.points))
-	}
-	return max(0, mean/replicas)
-}
-
 func sortedLeads(leads []time.Duration) []time.Duration {
 	slices.Sort(leads)
 	return leads
