@@ -290,8 +290,7 @@ func (s *stage) waitForValues(ctx context.Context) error {
 	err = wait.PollUntilContextTimeout(ctx, time.Second, 2*time.Minute, true, func(ctx context.Context) (bool, error) {
 		_, first := s.adapter.get(ctx, s.paths[0])
 		_, end := s.adapter.get(ctx, s.paths[len(s.paths)-1])
-		_, constant := s.constant.get(ctx, s.paths[0])
-		last = errors.Join(first, end, constant)
+		last = errors.Join(first, end)
 		return last == nil, nil
 	})
 	if err != nil {
