@@ -7,36 +7,52 @@ import (
 	"html"
 	"html/template"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/human"
 )
 
-// The picture's size in its own units; the page scales it.
-const (
-	width, height           = 960.0, 280.0
-	left, right, top, floor = 70.0, 16.0, 12.0, 30.0
+// size is a picture's, in its own units; the page scales it. Every chart is drawn twice: text that is made for a desk is
+// too small on a phone.
+type size struct {
+	width, height, left float64
+	ticks               int // on the axis across
+}
+
+var (
+	wide   = size{width: 960, height: 280, left: 70, ticks: 8}
+	narrow = size{width: 370, height: 250, left: 54, ticks: 4}
 )
+
+// The margins.
+const right, top, floor = 16.0, 12.0, 30.0
+
+// both draws a chart in both sizes.
+func both(title, caption string, draw func(size) template.HTML) chart {
+	return chart{Title: title, Caption: caption, Wide: draw(wide), Narrow: draw(narrow)}
+}
 
 // canvas draws into a plot with a linear y axis from 0.
 type canvas struct {
+	size
 	b          strings.Builder
 	lowX, topX float64
 	topY       float64
 }
 
-func newCanvas(lowX, topX, topY float64, label string) *canvas {
-	c := &canvas{lowX: lowX, topX: topX, topY: nice(topY)}
+func newCanvas(z size, lowX, topX, topY float64, label string) *canvas {
+	c := &canvas{size: z, lowX: lowX, topX: topX, topY: nice(topY)}
 	if c.topX <= c.lowX {
 		c.topX = c.lowX + 1
 	}
-	fmt.Fprintf(&c.b, `<svg viewBox="0 0 %g %g" role="img" aria-label="%s">`, width, height, html.EscapeString(label))
+	fmt.Fprintf(&c.b, `<svg viewBox="0 0 %g %g" role="img" aria-label="%s">`, c.width, c.height, html.EscapeString(label))
 	for i := range 5 {
 		v := c.topY * float64(i) / 4
 		y := c.y(v)
-		fmt.Fprintf(&c.b, `<line x1="%g" x2="%g" y1="%.1f" y2="%.1f" stroke="#d8dfe6"/>`, left, width-right, y, y)
-		fmt.Fprintf(&c.b, `<text x="%g" y="%.1f" text-anchor="end">%s</text>`, left-6, y+4, html.EscapeString(human.Number(v)))
+		fmt.Fprintf(&c.b, `<line x1="%g" x2="%g" y1="%.1f" y2="%.1f" stroke="#d8dfe6"/>`, c.left, c.width-right, y, y)
+		fmt.Fprintf(&c.b, `<text x="%g" y="%.1f" text-anchor="end">%s</text>`, c.left-6, y+4, html.EscapeString(human.Number(v)))
 	}
 	return c
 }
@@ -56,11 +72,11 @@ func nice(v float64) float64 {
 }
 
 func (c *canvas) x(v float64) float64 {
-	return left + (v-c.lowX)/(c.topX-c.lowX)*(width-left-right)
+	return c.left + (v-c.lowX)/(c.topX-c.lowX)*(c.width-c.left-right)
 }
 
 func (c *canvas) y(v float64) float64 {
-	return height - floor - min(max(v, 0), c.topY)/c.topY*(height-floor-top)
+	return c.height - floor - min(max(v, 0), c.topY)/c.topY*(c.height-floor-top)
 }
 
 // path writes the points as an SVG path.
@@ -90,17 +106,62 @@ func (c *canvas) area(xs, ys []float64, color string) {
 	}
 }
 
-// times writes the axis of a plot over time.
+// between fills between two lines.
+func (c *canvas) between(xs, low, high []float64, color string) {
+	if len(xs) == 0 {
+		return
+	}
+	backX, backY := slices.Clone(xs), slices.Clone(low)
+	slices.Reverse(backX)
+	slices.Reverse(backY)
+	fmt.Fprintf(&c.b, `<path d="%s%sZ" fill="%s"/>`, c.path(xs, high), strings.Replace(c.path(backX, backY), "M", "L", 1), color)
+}
+
+// times writes the axis of a plot over time: round times, in UTC.
 func (c *canvas) times(from, to time.Time) {
-	layout := "2 Jan"
-	if to.Sub(from) < 4*24*time.Hour {
-		layout = "Mon 15:04"
+	step, layout := ticksOf(to.Sub(from), c.ticks)
+	for at := from.Truncate(step); !at.After(to); at = at.Add(step) {
+		if x := c.x(float64(at.Unix())); at.Before(from) || x > c.width-halfLabel {
+			continue // its text would reach into its neighbour's
+		}
+		c.below(float64(at.Unix()), at.UTC().Format(layout))
 	}
-	for i := range 5 {
-		at := from.Add(time.Duration(float64(to.Sub(from)) * float64(i) / 4))
-		anchor := []string{"start", "middle", "middle", "middle", "end"}[i]
-		fmt.Fprintf(&c.b, `<text x="%.1f" y="%g" text-anchor="%s">%s</text>`, c.x(float64(at.Unix())), height-8, anchor, at.Format(layout))
+}
+
+// ticksOf chooses a round distance of at most so many ticks, and how to write them.
+func ticksOf(span time.Duration, most int) (time.Duration, string) {
+	const day = 24 * time.Hour
+	step := time.Minute
+	for _, step = range []time.Duration{
+		time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, day, 2 * day,
+		7 * day, 14 * day, 28 * day, 56 * day, 112 * day, 364 * day, 4 * 364 * day,
+	} {
+		if span/step <= time.Duration(most) {
+			break
+		}
 	}
+	switch {
+	case step < day:
+		return step, "Mon 15:04"
+	case span < 400*day:
+		return step, "2 Jan"
+	}
+	return step, "Jan 2006"
+}
+
+// halfLabel is half of the width of a text under the axis.
+const halfLabel = 28
+
+// below writes under the axis, within the picture.
+func (c *canvas) below(v float64, text string) {
+	x, anchor := c.x(v), "middle"
+	switch {
+	case x < halfLabel:
+		anchor = "start"
+	case x > c.width-halfLabel:
+		anchor = "end"
+	}
+	fmt.Fprintf(&c.b, `<text x="%.1f" y="%g" text-anchor="%s">%s</text>`, x, c.height-8, anchor, html.EscapeString(text))
 }
 
 func (c *canvas) done() template.HTML {
@@ -111,27 +172,36 @@ func (c *canvas) done() template.HTML {
 // capacityChart shows demand, capacity and what was unserved.
 func capacityChart(p picture) chart {
 	xs, demand, capacity, most := p.seenValues()
-	c := newCanvas(float64(p.from.Unix()), float64(p.to.Unix()), most, "demand and capacity over time with "+p.name)
-	c.area(xs, demand, "#9db4c8")
-	c.line(xs, capacity, "#0b6e4f", 1.2)
-	shortfalls, at := 0, 0
+	shortfalls := 0
+	draw := func(z size) template.HTML {
+		c := newCanvas(z, float64(p.from.Unix()), float64(p.to.Unix()), most, "demand and capacity over time with "+p.name)
+		c.area(xs, demand, "#9db4c8")
+		c.line(xs, capacity, "#0b6e4f", 1.2)
+		shortfalls = c.shortfalls(p, xs)
+		c.times(p.from, p.to)
+		return c.done()
+	}
+	out := both("Demand and capacity: "+p.name, "", draw)
+	out.Caption = fmt.Sprintf("Grey: demand. Green: what the ready replicas could serve (the least of every %s). Red: demand that was not served (in %s).",
+		human.Age((p.to.Sub(p.from) / buckets).Round(time.Minute)), human.Things(shortfalls, "such time"))
+	return out
+}
+
+// shortfalls marks what was unserved, and counts where.
+func (c *canvas) shortfalls(p picture, xs []float64) int {
+	count, at := 0, 0
 	for i, unserved := range p.unserved {
 		if !p.seen[i] {
 			continue
 		}
 		if unserved > 0 {
-			shortfalls++
+			count++
 			fmt.Fprintf(&c.b, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="#c8102e" stroke-width="2"/>`,
 				c.x(xs[at]), c.x(xs[at]), c.y(p.demand[i]-unserved), c.y(p.demand[i]))
 		}
 		at++
 	}
-	c.times(p.from, p.to)
-	return chart{
-		Title:   "Demand and capacity: " + p.name,
-		Caption: fmt.Sprintf("Grey: demand. Green: what the ready replicas could serve (the least of every %s). Red: demand that was not served (in %s).", human.Age((p.to.Sub(p.from) / buckets).Round(time.Minute)), human.Things(shortfalls, "such time")),
-		SVG:     c.done(),
-	}
+	return count
 }
 
 // seenValues are the values of a picture's buckets that were reached, with their times.
@@ -155,16 +225,16 @@ func (r Result) worstDay() chart {
 	if len(xs) == 0 {
 		return chart{Title: "The worst day", Caption: "It is outside of the history."}
 	}
-	c := newCanvas(xs[0], xs[len(xs)-1], max(most, otherMost), "the worst day of the HPA alone")
-	c.area(xs, demand, "#c9d6e2")
-	c.line(xs, capacity, "#c8102e", 1.6)
-	c.line(otherXs, otherCapacity, "#0b6e4f", 1.6)
-	c.times(time.Unix(int64(xs[0]), 0).UTC(), time.Unix(int64(xs[len(xs)-1]), 0).UTC())
-	return chart{
-		Title:   "The HPA's worst day",
-		Caption: fmt.Sprintf("Grey: demand. Red: what the HPA's ready replicas could serve; where grey is above it, users waited. Green: the same with %s.", other.name),
-		SVG:     c.done(),
-	}
+	from, to := time.Unix(int64(xs[0]), 0).UTC(), time.Unix(int64(xs[len(xs)-1]), 0).UTC()
+	caption := fmt.Sprintf("Grey: demand. Red: what the HPA's ready replicas could serve; where grey is above it, users waited. Green: the same with %s.", other.name)
+	return both("The HPA's worst day, "+from.Add(to.Sub(from)/2).Format("2 January 2006"), caption, func(z size) template.HTML {
+		c := newCanvas(z, xs[0], xs[len(xs)-1], max(most, otherMost), "the worst day of the HPA alone")
+		c.area(xs, demand, "#c9d6e2")
+		c.line(xs, capacity, "#c8102e", 1.6)
+		c.line(otherXs, otherCapacity, "#0b6e4f", 1.6)
+		c.times(from, to)
+		return c.done()
+	})
 }
 
 // bandDays is how much of the forecast is shown.
@@ -186,62 +256,15 @@ func (r Result) bandChart() chart {
 	if len(xs) == 0 {
 		return chart{Title: "The forecast", Caption: "There is no forecast to show."}
 	}
-	c := newCanvas(xs[0], xs[len(xs)-1], most, "forecast, its bound and the actual demand")
-	c.area(xs, upper, "#f7e3ae")
-	c.line(xs, actual, "#1b2733", 1.4)
-	c.line(xs, value, "#b07d00", 1.2)
-	c.times(time.Unix(int64(xs[0]), 0).UTC(), time.Unix(int64(xs[len(xs)-1]), 0).UTC())
-	return chart{
-		Title:   fmt.Sprintf("The forecast, %s ahead, in the last days", r.Lead),
-		Caption: fmt.Sprintf("Black: what came. Brown: what was forecast for then. Yellow: up to the bound for %.0f %%.", r.Quantile*100),
-		SVG:     c.done(),
-	}
-}
-
-// costChart shows replica-hours against unserved demand.
-func (r Result) costChart() chart {
-	var mostX, mostY float64
-	for _, o := range r.Policies {
-		mostX, mostY = max(mostX, o.ReplicaHours), max(mostY, o.UnservedShare*100)
-	}
-	c := newCanvas(0, nice(mostX), mostY, "replica-hours against unserved demand")
-	for i := range 5 {
-		v := c.topX * float64(i) / 4
-		anchor := []string{"start", "middle", "middle", "middle", "end"}[i]
-		fmt.Fprintf(&c.b, `<text x="%.1f" y="%g" text-anchor="%s">%s</text>`, c.x(v), height-8, anchor, html.EscapeString(human.Number(v)))
-	}
-	var taken []float64
-	for _, o := range r.Policies {
-		x, y := c.x(o.ReplicaHours), c.y(o.UnservedShare*100)
-		color, radius := "#5b6b7a", 5.0
-		if o.Name == r.Recommendation.Policy {
-			color, radius = "#0b6e4f", 7.0
-		}
-		label := y - 8
-		for again := true; again; {
-			again = false
-			for _, t := range taken {
-				if math.Abs(t-label) < 15 {
-					label, again = t-15, true
-				}
-			}
-			if label < top+10 {
-				break
-			}
-		}
-		taken = append(taken, label)
-		anchor, shift := "start", 9.0
-		if x > width*0.75 {
-			anchor, shift = "end", -9.0
-		}
-		fmt.Fprintf(&c.b, `<circle cx="%.1f" cy="%.1f" r="%g" fill="%s"/><line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="%s" stroke-width=".5"/>`, x, y, radius, color, x, x+shift, y, label, color)
-		fmt.Fprintf(&c.b, `<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, x+shift, label, anchor, html.EscapeString(o.Name))
-	}
-	return chart{
-		Title:   "Cost against shortfall",
-		Caption: "Across: replica-hours. Up: per cent of the demand unserved. Best is bottom left.",
-		SVG:     c.done(),
-	}
+	caption := fmt.Sprintf("Black: what came. Brown: what was forecast for then. Yellow: from there to the bound for %.4g %%.", r.Quantile*100)
+	return both(fmt.Sprintf("The forecast, %s ahead, in the last days", r.Lead), caption, func(z size) template.HTML {
+		c := newCanvas(z, xs[0], xs[len(xs)-1], most, "forecast, its bound and the actual demand")
+		c.between(xs, value, upper, "#f5d98c")
+		c.line(xs, actual, "#1b2733", 1.2)
+		c.line(xs, value, "#b07d00", 1)
+		c.times(time.Unix(int64(xs[0]), 0), time.Unix(int64(xs[len(xs)-1]), 0))
+		return c.done()
+	})
 }
 
 // PercentQuantile is Quantile for the page.

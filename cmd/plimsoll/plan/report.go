@@ -34,7 +34,8 @@ type row struct {
 type chart struct {
 	Title   string
 	Caption string
-	SVG     template.HTML // made by this package from numbers and escaped text only
+	// Made by this package from numbers and escaped text only.
+	Wide, Narrow template.HTML
 }
 
 // WriteReport writes one self-contained HTML page. made is the time that it names.
