@@ -206,19 +206,55 @@ func (r *reader) external(ctx context.Context, namespace, metric string, matchin
 	if t == nil {
 		return unavailable(e.Missing("the cluster"))
 	}
-	rows, now := t.Find(snapshot.Object{}), r.now()
-	for i := range rows {
-		row := &rows[i]
-		if matching != nil && !matching.Matches(row) {
-			continue
-		}
+	now := r.now()
+	if err := a.matching(t, matching); err != nil {
+		return err
+	}
+	for _, row := range a.rows {
 		if err := serveable(e, row, now); err != nil {
 			return err
 		}
-		a.rows = append(a.rows, row)
-	}
-	if len(a.rows) == 0 {
-		return noSeries(e, rows, matching)
 	}
 	return nil
+}
+
+// matching collects the rows of an external metric that a selector means.
+func (a *answer) matching(t *snapshot.Table, selector labels.Selector) error {
+	rows := t.Rows()
+	positions, indexed := candidates(t, selector)
+	if !indexed {
+		for i := range rows {
+			if selector == nil || selector.Matches(&rows[i]) {
+				a.rows = append(a.rows, &rows[i])
+			}
+		}
+	}
+	for _, i := range positions {
+		if selector.Matches(&rows[i]) {
+			a.rows = append(a.rows, &rows[i])
+		}
+	}
+	if len(a.rows) == 0 {
+		return noSeries(a.entry, rows, selector)
+	}
+	return nil
+}
+
+// candidates narrows the rows down by the first requirement that names a label's value; ok is false if there is none, or no
+// index.
+func candidates(t *snapshot.Table, selector labels.Selector) (positions []int32, ok bool) {
+	if selector == nil {
+		return nil, false
+	}
+	requirements, selectable := selector.Requirements()
+	if !selectable {
+		return nil, false
+	}
+	for i := range requirements {
+		name := requirements[i].Key()
+		if value, exact := selector.RequiresExactMatch(name); exact {
+			return t.Labelled(name, value)
+		}
+	}
+	return nil, false
 }

@@ -35,6 +35,9 @@ func (t *Table) place(b *Builder, rows []Row, ids []int32) {
 	}
 	clean := t.sortWithinObjects(&b.dropped)
 	t.measure()
+	if b.rule.Object == nil && len(t.rows) > fewRows {
+		t.indexLabels()
+	}
 	if clean && len(b.objects) == 0 && len(order) == known && slices.Equal(t.spans, b.previous.spans) {
 		t.ordinals, t.namespaces, t.arrivals = b.previous.ordinals, b.previous.namespaces, b.arrivals
 		return
@@ -190,6 +193,18 @@ func (t *Table) index() {
 		namespaces[o.Namespace] = whole
 	}
 	t.namespaces = namespaces
+}
+
+// fewRows is up to how many rows of an external metric it takes no index to find one.
+const fewRows = 32
+
+func (t *Table) indexLabels() {
+	t.labelled = make(map[source.Label][]int32, len(t.rows))
+	for i := range t.rows {
+		for _, l := range t.rows[i].Labels {
+			t.labelled[l] = append(t.labelled[l], int32(i))
+		}
+	}
 }
 
 // renumber turns the builder's ids into the ordinals of this table.

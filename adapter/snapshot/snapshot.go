@@ -69,6 +69,9 @@ type Table struct {
 	ordinals   map[Object]int32 // object -> index into spans
 	namespaces map[string]span  // namespace -> its rows
 
+	// labelled finds the rows of an external metric by one of their labels; nil where looking at all rows is as fast.
+	labelled map[source.Label][]int32
+
 	arrivals [][]arrival // how the answer came: of the values, then of each of rule.Times
 
 	oldest, newest time.Time
@@ -105,6 +108,15 @@ func (t *Table) Find(o Object) []Row {
 		return nil
 	}
 	return t.rows[t.spans[i].from:t.spans[i].to]
+}
+
+// Labelled returns the positions in Rows of the rows with a label, in order. ok is false if the table has no such index: it is
+// made for external metrics of many rows, which all belong to one object and are told apart by selectors only.
+func (t *Table) Labelled(name, value string) (positions []int32, ok bool) {
+	if t.labelled == nil {
+		return nil, false
+	}
+	return t.labelled[source.Label{Name: name, Value: value}], true
 }
 
 // InNamespace returns the rows of all objects of a namespace.

@@ -5,6 +5,7 @@ package snapshot
 import (
 	"errors"
 	"math"
+	"strconv"
 	"testing"
 	"time"
 
@@ -223,4 +224,24 @@ func TestANamespacedRuleDescribesNoOtherNamespace(t *testing.T) {
 	require.Empty(t, table.Find(Object{Name: "bank"}))
 	require.Len(t, table.Find(Object{Name: "shop"}), 1)
 	require.Equal(t, 1, table.Dropped.OtherNamespace)
+}
+
+func TestLabelledFindsTheRowsOfAnExternalMetric(t *testing.T) {
+	r := compiled(t, rule.Rule{Key: rule.Key{Name: "q"}, Query: `vector(1)`})
+	var samples []source.Sample
+	for i := range 3 * fewRows {
+		samples = append(samples, valueOf(float64(i), "app", string(rune('a'+i%26)), "shard", strconv.Itoa(i)))
+	}
+	table := build(t, r, samples...)
+	positions, ok := table.Labelled("app", "c")
+	require.True(t, ok)
+	require.Len(t, positions, 4)
+	for _, p := range positions {
+		require.Equal(t, "c", table.Rows()[p].Get("app"))
+	}
+	positions, ok = table.Labelled("app", "none")
+	require.True(t, ok)
+	require.Empty(t, positions)
+	_, ok = build(t, r, samples[:fewRows]...).Labelled("app", "c")
+	require.False(t, ok)
 }
