@@ -10,6 +10,8 @@
 // A rotation loses no read because trust goes first: a new certificate and its CA are put into the Secret and the CA is
 // added to every bundle; only after that has had time to reach every API server is the new certificate served;
 // and the old CA stays in the bundles until every replica can be expected to serve the new one.
+// A Secret that has lost its data gets a new certificate at once; the CAs in the bundles stay trusted beside its own for the
+// same time, so that a replica which still serves the lost certificate is verified until it serves the new one (adopt.go).
 //
 // Each certificate has a CA of its own, whose key is thrown away once it has signed. cert-controller makes and checks
 // certificates; its controller is not used, because it replaces the bundle by one CA at the moment of rotation.

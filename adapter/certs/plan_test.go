@@ -191,9 +191,12 @@ func FuzzReadState(f *testing.F) {
 	f.Fuzz(func(t *testing.T, cert, key, trusted, since []byte) {
 		data := map[string][]byte{keyServingCert: cert, keyServingKey: key, keyTrusted: trusted, keySince: since, keyNextCert: key, keyNextKey: cert}
 		s, _ := readState(data, ourNames, epoch)
-		d := plan(s, map[string][]byte{"a": trusted}, epoch, limits)
+		bundles := map[string][]byte{"a": trusted, "b": cert}
+		d := plan(s, bundles, epoch, limits)
 		if s.serving.leaf == nil {
 			require.Equal(t, replace, d.action)
+			before := len(s.trusted)
+			require.LessOrEqual(t, len(adopt(s, bundles, epoch).trusted), max(before, mostAdopted))
 		}
 	})
 }

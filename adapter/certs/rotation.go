@@ -91,6 +91,9 @@ func (r *rotation) turn(ctx context.Context) (again time.Time, err error) {
 		bundles[name] = service.Spec.CABundle
 	}
 	d := plan(s, bundles, now, r.options)
+	if d.action == replace {
+		s = adopt(s, bundles, now)
+	}
 	if d.action != nothing {
 		s, err = apply(s, d.action, now, func() (pair, error) { return mint(names, now, r.options.Validity) })
 		if err != nil {
