@@ -39,10 +39,7 @@ func (r Result) drawCosts(z size) template.HTML {
 		x, y := (taken[i].left+taken[i].right)/2, (taken[i].top+taken[i].bottom)/2
 		label := c.place(o.Name, x, y, taken)
 		taken = append(taken, label)
-		end := label.left
-		if label.right < x {
-			end = label.right
-		}
+		end := min(max(x, label.left), label.right)
 		if label.bottom < y-radiusOfLabel || label.top > y+radiusOfLabel {
 			fmt.Fprintf(&c.b, `<line x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f" stroke="#5b6b7a" stroke-width=".5"/>`, x, end, y, (label.top+label.bottom)/2)
 		}
@@ -66,34 +63,31 @@ const (
 	radiusOfLabel = 10.0
 )
 
-// place finds room for a label beside a dot: as near as possible to its height, on its right or left.
+// place finds room for a label: as near as possible to its dot's height, beside, above or below it, or else anywhere.
 func (c *canvas) place(text string, x, y float64, taken []box) box {
-	long := letterWidth * float64(len(text))
-	var first *box
-	for step := range 20 {
-		for _, down := range []float64{-1, 1} {
-			middle := y + down*float64(step)*labelHeight/2
+	long := min(letterWidth*float64(len(text)), c.width-c.left)
+	best := box{c.left, y - labelHeight/2, c.left + long, y + labelHeight/2}
+	lefts := []float64{x + labelGap, x - labelGap - long, x - long/2}
+	for left := c.left; left < c.width-long; left += 2 * labelGap {
+		lefts = append(lefts, left)
+	}
+	const apart = 3 // between the heights that are tried
+	for step := range int(c.height) / apart {
+		for _, down := range []float64{-apart, apart} {
+			middle := y + down*float64(step)
 			if middle-labelHeight/2 < 0 || middle+labelHeight/2 > c.height-floor {
 				continue
 			}
-			for _, left := range []float64{x + labelGap, x - labelGap - long} {
+			for i, left := range lefts {
 				label := box{left, middle - labelHeight/2, left + long, middle + labelHeight/2}
-				if label.left < c.left || label.right > c.width {
-					continue
-				}
-				if first == nil {
-					first = &label
-				}
-				if !label.meetsAny(taken) {
+				near := i < 3 || float64(step*apart) > 2*labelHeight
+				if near && label.left >= c.left && label.right <= c.width && !label.meetsAny(taken) {
 					return label
 				}
 			}
 		}
 	}
-	if first == nil { // longer than the picture is wide
-		first = &box{c.left, y - labelHeight/2, c.left + long, y + labelHeight/2}
-	}
-	return *first
+	return best
 }
 
 func (b box) meetsAny(others []box) bool {
