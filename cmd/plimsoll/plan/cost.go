@@ -57,7 +57,7 @@ func (b box) meets(other box) bool {
 
 // The size of a label: of a letter, and of the line. A label further from its dot than radiusOfLabel gets a line to it.
 const (
-	letterWidth   = 6.8
+	letterWidth   = 7.4
 	labelHeight   = 14.0
 	labelGap      = 10.0
 	radiusOfLabel = 10.0
