@@ -23,6 +23,8 @@ const (
 	turn = 250 * time.Millisecond
 	// readMemory is for how long a read keeps a rule demanded that no HPA names.
 	readMemory = 5 * time.Minute
+	// firstRetry and lastRetry bound the time, doubled each time, until a rule without readers and values is looked at again.
+	firstRetry, lastRetry = 10 * time.Second, 10 * time.Minute
 	// firstPatience is how long readiness waits for the first evaluations: an adapter whose source hangs must be reachable, to
 	// say so.
 	firstPatience = 15 * time.Second
@@ -68,6 +70,8 @@ type Loop struct {
 type job struct {
 	running bool
 	next    time.Time
+	again   time.Time     // when a rule without readers is looked at again, as long as it has no values
+	delay   time.Duration // from the evaluation to again
 }
 
 // New prepares a loop; Run turns it.
@@ -150,7 +154,7 @@ func Demanded(e *snapshot.Entry, hpas int, now time.Time) bool {
 	return hpas > 0 || now.Sub(e.LastRead()) < readMemory
 }
 
-// due reports whether e is to be evaluated now, and since when. A rule without readers is due once.
+// due reports whether e is to be evaluated now, and since when. A rule without readers is due once, or until it has values.
 func (l *Loop) due(e *snapshot.Entry, demanded bool, now time.Time) (since time.Time, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -158,8 +162,11 @@ func (l *Loop) due(e *snapshot.Entry, demanded bool, now time.Time) (since time.
 	if j == nil {
 		return time.Time{}, true
 	}
-	if j.running || !demanded {
+	if j.running {
 		return time.Time{}, false
+	}
+	if !demanded {
+		return j.again, !hasValues(e) && !now.Before(j.again)
 	}
 	return j.next, !now.Before(j.next) || e.Cold(now)
 }
@@ -175,8 +182,19 @@ func (l *Loop) start(e *snapshot.Entry, now time.Time) bool {
 	}
 	l.running++
 	l.byNamespace[ns]++
-	l.jobs[e] = &job{running: true, next: l.next(e.Rule, now)}
+	delay := firstRetry
+	if before := l.jobs[e]; before != nil {
+		delay = min(2*before.delay, lastRetry)
+	}
+	l.jobs[e] = &job{running: true, next: l.next(e.Rule, now), again: now.Add(delay), delay: delay}
 	return true
+}
+
+// hasValues reports whether a rule has been seen to work. One that was written before its application was scraped has not, and
+// is looked at again now and then: its status must not say NoData for ever because nobody reads it yet.
+func hasValues(e *snapshot.Entry) bool {
+	t := e.Table()
+	return t != nil && len(t.Rows()) > 0
 }
 
 func (l *Loop) end(e *snapshot.Entry) {

@@ -152,6 +152,21 @@ func TestARuleWithoutReadersIsEvaluatedOnceAndRests(t *testing.T) {
 	})
 }
 
+func TestARuleWithoutReadersIsLookedAtAgainUntilItHasValues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, orders("a", 10*time.Second))
+		s.src.does(func(context.Context, func(source.Sample) error) error { return nil }) // not scraped yet
+		s.play(5 * time.Minute)
+		require.InDelta(t, 5, s.src.asked.Load(), 1, "after 10, 30, 70, 150, 310 seconds")
+		s.src.does(one)
+		s.play(12 * time.Minute)
+		require.NotEmpty(t, s.entry("a").Table().Rows())
+		asked := s.src.asked.Load()
+		s.play(time.Hour)
+		require.Equal(t, asked, s.src.asked.Load(), "then it rests")
+	})
+}
+
 func TestAReadKeepsARuleGoingForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, orders("a", 10*time.Second))

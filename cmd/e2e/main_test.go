@@ -104,7 +104,7 @@ func (w *world) printLogs() {
 			continue
 		}
 		lines := strings.Split(strings.TrimSpace(string(content)), "\n")
-		fmt.Fprintf(os.Stderr, "== the end of %s\n%s\n", filepath.Base(file), strings.Join(lines[max(0, len(lines)-40):], "\n"))
+		fmt.Fprintf(os.Stderr, "== the end of %s\n%s\n", filepath.Base(file), strings.Join(lines[max(0, len(lines)-15):], "\n"))
 	}
 }
 

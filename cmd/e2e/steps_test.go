@@ -22,8 +22,9 @@ import (
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
-// patience is how long a state may take to come about on a busy machine.
-const patience = 90 * time.Second
+// patience is how long a state may take to come about on a busy machine. The API server asks for discovery documents once a
+// minute.
+const patience = 3 * time.Minute
 
 // eventually waits for a state and fails with the last thing that stood in its way.
 func eventually(t *testing.T, what string, state func() error) {
