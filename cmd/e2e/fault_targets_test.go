@@ -5,8 +5,10 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -89,6 +91,32 @@ func (s *stage) scrape(t *testing.T, job string, targets ...*exporter) {
 	}
 	t.Cleanup(func() { write(before) })
 	write([]byte(after))
+	// A target that was never scraped yet has no up either: the guard's average would hold over the others alone.
+	eventually(t, "a scrape of every target of "+job, func() error {
+		got, err := s.prometheusCount(fmt.Sprintf("up{job=%q} == 1", job))
+		if err == nil && got != len(targets) {
+			err = fmt.Errorf("%d of %d targets are up", got, len(targets))
+		}
+		return err
+	})
+}
+
+// prometheusCount is the number of series that the cluster's Prometheus answers to a query.
+func (s *stage) prometheusCount(query string) (int, error) {
+	response, err := http.Get(s.realSource + "/api/v1/query?query=" + url.QueryEscape(query))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	var answer struct {
+		Data struct {
+			Result []json.RawMessage `json:"result"`
+		} `json:"data"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return 0, fmt.Errorf("answer of Prometheus to %q: %w", query, err)
+	}
+	return len(answer.Data.Result), nil
 }
 
 // prometheusConfig is the file that newWorld wrote.
