@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package record is what Plimsoll keeps on a HorizontalPodAutoscaler, in annotations: the user's own bounds, what was
+// applied instead of them and why, and what a person asked for by hand. All memory of a decision is there, so that a
+// restart, a new leader or the command line sees what the scaler saw.
+package record
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/plimsoll/plimsoll/policy/bounds"
+	"github.com/plimsoll/plimsoll/policy/schedule"
+)
+
+// The annotations.
+const (
+	// BaseAnnotation holds the user's own bounds while others are applied.
+	BaseAnnotation = "plimsoll.dev/base"
+	// AppliedAnnotation holds what was written instead, who asked for it, and what the next decision has to remember.
+	AppliedAnnotation = "plimsoll.dev/applied"
+	// OverrideAnnotation holds an Override.
+	OverrideAnnotation = "plimsoll.dev/override"
+	// PausedAnnotation with the value "true", on an HPA or its Namespace, freezes the bounds where they are.
+	PausedAnnotation = "plimsoll.dev/paused"
+)
+
+// Manager is the field manager of everything that the scaler writes.
+const Manager = "plimsoll-scaler"
+
+// Record is what is kept on one HPA. The zero value is that of an HPA of which nothing is kept.
+type Record struct {
+	// Base are the user's own bounds; meaningful only while State.Applied is set.
+	Base bounds.Bounds
+	// State is the memory of policy/bounds.
+	State bounds.State
+	// Released are the windows whose ramps have begun although they had to wait for other targets.
+	Released []schedule.Occurrence
+	// Owners are the field managers that had minReplicas and maxReplicas before us, to hand the fields back to.
+	Owners []Owner
+}
+
+// Owner is a field manager that had one of the bounds before Plimsoll wrote it.
+type Owner struct {
+	Field     string `json:"field"`           // minReplicas or maxReplicas
+	Manager   string `json:"manager"`         // kubectl-client-side-apply
+	Operation string `json:"operation"`       // Apply or Update
+	Sub       string `json:"sub,omitempty"`   // the subresource that it wrote through; mostly empty
+	Group     string `json:"group,omitempty"` // the apiVersion that it wrote with
+}
+
+// Empty says whether nothing needs to be kept.
+func (r Record) Empty() bool {
+	return r.State.Applied == nil && r.State.Tail == nil && r.State.FrozenAt == 0 && len(r.State.Reverts) == 0 && len(r.Released) == 0 && len(r.Owners) == 0
+}
+
+// baseText and appliedText are the annotations' documents. People read them, so their words are plain.
+type baseText struct {
+	Min    int32   `json:"min"`
+	Max    int32   `json:"max"`
+	Owners []Owner `json:"owners,omitempty"`
+}
+
+type appliedText struct {
+	Min      *int32         `json:"min,omitempty"`
+	Max      *int32         `json:"max,omitempty"`
+	By       *sourceText    `json:"by,omitempty"`
+	Since    *time.Time     `json:"since,omitempty"`
+	Sinking  *sinkingText   `json:"sinking,omitempty"`
+	FrozenAt int32          `json:"frozenAt,omitempty"`
+	Reverts  []time.Time    `json:"reverts,omitempty"`
+	Released []releasedText `json:"released,omitempty"`
+}
+
+type sourceText struct {
+	Kind string `json:"kind"`
+	Name string `json:"name,omitempty"`
+	Part string `json:"part,omitempty"`
+}
+
+type sinkingText struct {
+	From  int32       `json:"from"`
+	Since time.Time   `json:"since"`
+	By    *sourceText `json:"by,omitempty"`
+}
+
+type releasedText struct {
+	Schedule string `json:"schedule"`
+	Window   string `json:"window"`
+	Start    int64  `json:"start"`
+}
+
+// Parse reads the record of an HPA's annotations. The error names the annotation; what can be read is returned with it.
+func Parse(annotations map[string]string) (Record, error) {
+	var r Record
+	base, applied := annotations[BaseAnnotation], annotations[AppliedAnnotation]
+	if applied == "" && base == "" {
+		return r, nil
+	}
+	var b baseText
+	if base != "" {
+		if err := json.Unmarshal([]byte(base), &b); err != nil {
+			return r, fmt.Errorf("annotation %s cannot be read, so the user's own bounds are unknown (%w); write {\"min\":N,\"max\":M} there", BaseAnnotation, err)
+		}
+		r.Base, r.Owners = bounds.Bounds{Min: b.Min, Max: b.Max}, b.Owners
+	}
+	if applied == "" {
+		return r, nil
+	}
+	var a appliedText
+	if err := json.Unmarshal([]byte(applied), &a); err != nil {
+		return r, fmt.Errorf("annotation %s cannot be read, so what was applied is unknown (%w); remove it and set the bounds to those of %s", AppliedAnnotation, err, BaseAnnotation)
+	}
+	if a.Min != nil && a.Max != nil && base == "" {
+		return r, fmt.Errorf("annotation %s is missing although %s says that other bounds are applied; write the HPA's own {\"min\":N,\"max\":M} there", BaseAnnotation, AppliedAnnotation)
+	}
+	a.into(&r)
+	return r, nil
+}
+
+func (a appliedText) into(r *Record) {
+	s := &r.State
+	if a.Min != nil && a.Max != nil {
+		s.Applied = &bounds.Bounds{Min: *a.Min, Max: *a.Max}
+	}
+	s.FloorBy, s.FrozenAt, s.Reverts = a.By.source(), a.FrozenAt, a.Reverts
+	if a.Since != nil {
+		s.Since = *a.Since
+	}
+	if t := a.Sinking; t != nil {
+		s.Tail = &bounds.Tail{From: t.From, Since: t.Since, By: t.By.source()}
+	}
+	for _, o := range a.Released {
+		r.Released = append(r.Released, schedule.Occurrence(o))
+	}
+}
+
+// Format returns the annotations of a record: "" for one that is to be removed.
+func (r Record) Format() (base, applied string) {
+	if r.Empty() {
+		return "", ""
+	}
+	a := appliedText{By: textOf(r.State.FloorBy), FrozenAt: r.State.FrozenAt, Reverts: inUTC(r.State.Reverts)}
+	if b := r.State.Applied; b != nil {
+		base = encode(baseText{Min: r.Base.Min, Max: r.Base.Max, Owners: r.Owners})
+		a.Min, a.Max = &b.Min, &b.Max
+	}
+	if since := r.State.Since; !since.IsZero() {
+		since = since.UTC()
+		a.Since = &since
+	}
+	if t := r.State.Tail; t != nil {
+		a.Sinking = &sinkingText{From: t.From, Since: t.Since.UTC(), By: textOf(t.By)}
+	}
+	for _, o := range r.Released {
+		a.Released = append(a.Released, releasedText(o))
+	}
+	return base, encode(a)
+}
+
+func (s *sourceText) source() bounds.Source {
+	if s == nil {
+		return bounds.Source{}
+	}
+	return bounds.Source(*s)
+}
+
+func textOf(s bounds.Source) *sourceText {
+	if s == (bounds.Source{}) {
+		return nil
+	}
+	t := sourceText(s)
+	return &t
+}
+
+func inUTC(times []time.Time) []time.Time {
+	times = slices.Clone(times)
+	for i := range times {
+		times[i] = times[i].UTC()
+	}
+	return times
+}
+
+// encode cannot fail: the documents are plain numbers, words and times.
+func encode(document any) string {
+	text, err := json.Marshal(document)
+	if err != nil {
+		panic(fmt.Sprintf("record: %v", err))
+	}
+	return string(text)
+}
