@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package situation
+
+import (
+	"time"
+
+	"github.com/plimsoll/plimsoll/policy/bounds"
+	"github.com/plimsoll/plimsoll/policy/schedule"
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/record"
+)
+
+// Decide decides the bounds at a time. It depends on nothing but the situation and the time, and does not change them.
+func (s *Situation) Decide(now time.Time) Outcome {
+	out := Outcome{Adoption: s.adopt(now), Record: s.Record}
+	base := out.Adoption.Base
+	out.Schedule = schedule.Evaluate(s.Rules(), s.Observations(), now)
+	contributions := bounds.FromWindows(out.Schedule)
+	for i := range s.Forecasts {
+		if c, counts := fromForecast(&s.Forecasts[i]); counts {
+			contributions = append(contributions, c)
+		}
+	}
+	if s.override != nil && s.override.Active(now) {
+		out.Override = s.override
+		contributions = append(contributions, s.override.Contribution())
+	}
+	out.Leave = s.leave(out.Adoption.Change)
+	out.Result = bounds.Evaluate(bounds.Input{
+		Now: steps(out.Adoption.State, now), Base: base, Contributions: contributions,
+		Observed: s.observed(), State: out.Adoption.State,
+	})
+	if out.Leave == "" {
+		out.Record = record.Record{Base: base, State: out.Result.State, Released: out.Schedule.Released, Owners: s.Record.Owners}
+	}
+	out.Next = s.next(&out, now)
+	return out
+}
+
+// leave says why the bounds are to be left alone.
+func (s *Situation) leave(change bounds.Change) string {
+	switch {
+	case s.Owner != "":
+		return s.Owner + " owns the HPA"
+	case s.Unreadable:
+		return "the record in its annotations cannot be read"
+	case s.PausedBy != "":
+		return "paused by " + s.PausedBy
+	case change == bounds.Contested:
+		return "somebody else writes them back"
+	}
+	return ""
+}
+
+func (s *Situation) observed() bounds.Observed {
+	return bounds.Observed{
+		Replicas: s.Replicas, Desired: s.HPA.Status.DesiredReplicas, Wanted: s.Wanted(),
+		Paused: s.PausedBy != "" || s.Unreadable, Live: LiveBounds(s.HPA),
+	}
+}
+
+// Wanted is what the HPA's metrics alone ask for; nil: unknown.
+func (s *Situation) Wanted() *int32 {
+	held := s.Record.State.Applied != nil && s.Replicas <= LiveBounds(s.HPA).Min
+	return Wanted(s.HPA, s.Replicas, held)
+}
+
+// steps lets a floor that decays sink once a minute, not with every look at it.
+func steps(state bounds.State, now time.Time) time.Time {
+	if state.Tail == nil || now.Before(state.Tail.Since) {
+		return now
+	}
+	return state.Tail.Since.Add(now.Sub(state.Tail.Since).Truncate(time.Minute))
+}
+
+func fromForecast(f *v1alpha1.ScaleForecast) (bounds.Contribution, bool) {
+	if f.Spec.Mode != v1alpha1.ForecastEnforce || f.Status.Effective != v1alpha1.ForecastEnforcing || f.Status.Floor == nil {
+		return bounds.Contribution{}, false
+	}
+	reason := ""
+	for _, c := range f.Status.Conditions {
+		if c.Type == v1alpha1.ConditionReady {
+			reason = c.Message
+		}
+	}
+	return bounds.FromForecast(f.Name, reason, *f.Status.Floor, 0), true
+}
+
+// next is when the outcome may change although nobody changes an object.
+func (s *Situation) next(out *Outcome, now time.Time) time.Time {
+	next := out.Schedule.Next
+	sooner := func(t time.Time) {
+		if t.After(now) && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	if s.override != nil {
+		sooner(s.override.Since)
+		sooner(s.override.Until)
+	}
+	for _, revert := range out.Adoption.State.Reverts {
+		sooner(revert.Add(bounds.RevertWindow))
+	}
+	if tail := out.Result.State.Tail; tail != nil {
+		sooner(steps(out.Result.State, now).Add(time.Minute))
+	}
+	if out.Result.Has(bounds.Restoring) || out.Result.Has(bounds.Decaying) {
+		sooner(now.Add(time.Minute))
+	}
+	for i := range out.Schedule.Active {
+		if len(out.Schedule.Active[i].Waiting) > 0 {
+			sooner(now.Add(waitStep))
+		}
+	}
+	return next
+}
+
+// waitStep is how often a ramp that waits for other targets looks at them.
+const waitStep = 5 * time.Second
