@@ -32,7 +32,7 @@ const Manager = "plimsoll-scaler"
 
 // Record is what is kept on one HPA. The zero value is that of an HPA of which nothing is kept.
 type Record struct {
-	// Base are the user's own bounds; meaningful only while State.Applied is set.
+	// Base are the user's own bounds; meaningful only while State.Applied or Owners are set.
 	Base bounds.Bounds
 	// State is the memory of policy/bounds.
 	State bounds.State
@@ -52,8 +52,12 @@ type Owner struct {
 }
 
 // Empty says whether nothing needs to be kept.
-func (r Record) Empty() bool {
-	return r.State.Applied == nil && r.State.Tail == nil && r.State.FrozenAt == 0 && len(r.State.Reverts) == 0 && len(r.Released) == 0 && len(r.Owners) == 0
+func (r Record) Empty() bool { return r.memoryless() && len(r.Owners) == 0 }
+
+// memoryless says whether the next decision has nothing to remember.
+func (r Record) memoryless() bool {
+	s := r.State
+	return s.Applied == nil && s.Tail == nil && s.FrozenAt == 0 && len(s.Reverts) == 0 && len(r.Released) == 0
 }
 
 // baseText and appliedText are the annotations' documents. People read them, so their words are plain.
@@ -144,8 +148,14 @@ func (r Record) Format() (base, applied string) {
 	}
 	a := appliedText{By: textOf(r.State.FloorBy), FrozenAt: r.State.FrozenAt, Reverts: inUTC(r.State.Reverts)}
 	if b := r.State.Applied; b != nil {
-		base = encode(baseText{Min: r.Base.Min, Max: r.Base.Max, Owners: r.Owners})
 		a.Min, a.Max = &b.Min, &b.Max
+	}
+	// The base stays after its bounds are back until their fields are handed back too, which a crash may delay.
+	if r.State.Applied != nil || len(r.Owners) > 0 {
+		base = encode(baseText{Min: r.Base.Min, Max: r.Base.Max, Owners: r.Owners})
+	}
+	if r.memoryless() {
+		return base, ""
 	}
 	if since := r.State.Since; !since.IsZero() {
 		since = since.UTC()
@@ -185,9 +195,6 @@ func inUTC(times []time.Time) []time.Time {
 
 // encode cannot fail: the documents are plain numbers, words and times.
 func encode(document any) string {
-	text, err := json.Marshal(document)
-	if err != nil {
-		panic(fmt.Sprintf("record: %v", err))
-	}
+	text, _ := json.Marshal(document)
 	return string(text)
 }
