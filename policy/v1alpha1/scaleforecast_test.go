@@ -88,7 +88,7 @@ func TestForecastValidation(t *testing.T) {
 	tests := []struct{ name, spec, want string }{
 		{"smallest", "", ok},
 		{"no target", "-", "spec.targetRef"},
-		{"other kind", "targetRef: {name: shop, kind: Deployment}", "spec.targetRef.kind"},
+		{"other kind", "targetRef: {name: shop, kind: Deployment}", "name the HPA that scales this workload"},
 		{"empty query", "query: ''", "spec.query"},
 		{"quantile of 1", "quantile: '1'", "spec.quantile"},
 		{"quantile of 0.4", "quantile: '0.4'", "spec.quantile"},

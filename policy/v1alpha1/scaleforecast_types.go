@@ -61,6 +61,7 @@ const (
 type ScaleForecastSpec struct {
 	// targetRef names the HPA whose floor is raised.
 	// +required
+	// +kubebuilder:validation:XValidation:rule="self.kind == 'HorizontalPodAutoscaler'",message="a forecast raises the floor of a HorizontalPodAutoscaler; name the HPA that scales this workload"
 	TargetRef TargetReference `json:"targetRef"`
 
 	// query is PromQL for the demand of the whole workload, as one series: online users, requests a second. Not its

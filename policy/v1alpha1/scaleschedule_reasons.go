@@ -36,7 +36,7 @@ func ScheduleReasons() []string {
 func ScheduleMeaning(reason string) string {
 	switch reason {
 	case ScheduleActive:
-		return "A window is on or ramps, and the HPAs have its bounds."
+		return "A window is on or ramps, and the targets have its bounds."
 	case ScheduleIdle:
 		return "No window is on; the next transition is in status.next."
 	case ScheduleSuspended:
@@ -44,16 +44,17 @@ func ScheduleMeaning(reason string) string {
 	case ScheduleWaiting:
 		return "A ramp waits until the targets of `after` are Ready or its timeout has passed."
 	case ScheduleOverruled:
-		return "A window is on, but another schedule or an override with a higher priority decides the bounds."
+		return "A window is on, but another schedule, a forecast or an override decides the bounds; the message names it."
 	case ScheduleRestoring:
 		return "The window is over; floor and maximum go back to the HPA's own in steps."
 	case ScheduleInvalid:
 		return "The spec has a mistake that the API server could not see, such as an unknown time zone. The message names the field; " +
 			"`plimsoll lint` finds it before it is applied."
 	case ScheduleNoTarget:
-		return "No HPA of the namespace has the name or the labels of the target."
+		return "No object of the namespace has the kind and name of the target, or no HPA its labels."
 	case ScheduleTargetRefused:
-		return "The HPA belongs to another controller, such as KEDA's. Change the bounds there; the message names the owner."
+		return "The HPA belongs to another controller, such as KEDA's: change the bounds there. Or the target is a workload that an HPA scales: name the HPA. " +
+			"The message names the owner."
 	default:
 		return scheduleTrouble(reason)
 	}
@@ -62,7 +63,7 @@ func ScheduleMeaning(reason string) string {
 func scheduleTrouble(reason string) string {
 	switch reason {
 	case ScheduleDemandUnknown:
-		return "A window states a demand, but the HPA has no single metric with an AverageValue target to divide it by. Use minReplicas."
+		return "A window states a demand, but the target is no HPA with a single metric of an AverageValue target to divide it by. Use minReplicas."
 	case SchedulePaused:
 		return "The HPA or the namespace has the annotation plimsoll.dev/paused, so its bounds stay where they are."
 	case ScheduleFloorCapped:
@@ -70,9 +71,9 @@ func scheduleTrouble(reason string) string {
 	case ScheduleFloorNotReached:
 		return "The HPA has the floor, but pods are pending or a quota is used up, so fewer are Ready."
 	case ScheduleReverted:
-		return "Somebody else writes the HPA's bounds back, and Plimsoll has stopped rewriting them. Let GitOps tools ignore minReplicas and maxReplicas; the message names the field manager."
+		return "Somebody else writes the target's numbers back, and Plimsoll has stopped rewriting them. Let GitOps tools ignore minReplicas and maxReplicas (replicas of a workload); the message names the field manager."
 	case ScheduleWriteFailed:
-		return "The API server refused to change the HPA. The message has its words."
+		return "The API server refused to change the target. The message has its words."
 	default:
 		return ""
 	}

@@ -16,7 +16,7 @@ type ScaleScheduleStatus struct {
 	// observedGeneration is the metadata.generation that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// targets is how many HPAs the schedule applies to.
+	// targets is how many HPAs or workloads the schedule applies to.
 	// +optional
 	Targets int32 `json:"targets,omitempty"`
 	// active names the windows that are on or ramp, for the table: evening,singles-day.

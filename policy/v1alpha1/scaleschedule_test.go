@@ -145,7 +145,13 @@ func TestScheduleValidation(t *testing.T) {
 		{"selector", spec("  targetSelector: {matchLabels: {app: shop}}"), ok},
 		{"two targets", spec("  targetSelector: {}\n  targetRef: {name: shop}"), "exactly one of targetRef"},
 		{"no target", spec("  priority: 1"), "exactly one of targetRef"},
-		{"other kind", spec("  targetRef: {name: shop, kind: Deployment}"), "spec.targetRef.kind"},
+		{"workload", spec("  targetRef: {name: shop, kind: Deployment}"), ok},
+		{"workload with its version", spec("  targetRef: {name: shop, kind: StatefulSet, apiVersion: apps/v1}"), ok},
+		{"other kind", spec("  targetRef: {name: shop, kind: Rollout, apiVersion: argoproj.io/v1alpha1}"), ok},
+		{"other kind without version", spec("  targetRef: {name: shop, kind: Rollout}"), "needs its apiVersion"},
+		{"HPA of another group", spec("  targetRef: {name: shop, apiVersion: apps/v1}"), "correct apiVersion or remove it"},
+		{"no kind at all", spec("  targetRef: {name: shop, kind: 'a kind'}"), "spec.targetRef.kind"},
+		{"no version at all", spec("  targetRef: {name: shop, kind: Rollout, apiVersion: Argo}"), "spec.targetRef.apiVersion"},
 		{"priority", spec("  targetRef: {name: shop}\n  priority: 1001"), "spec.priority"},
 		{"no zone", "  targetRef: {name: shop}\n  windows: [{name: w, schedule: '0 0 * * *', duration: 1h, minReplicas: 1}]", "spec.timeZone: Required"},
 		{"zone of the machine", strings.Replace(window("start: '2026-11-11', duration: 1h, minReplicas: 1"), "UTC", "Local", 1), "means something else"},
@@ -193,6 +199,24 @@ func TestScheduleValidation(t *testing.T) {
 			require.Contains(t, found, test.want)
 		})
 	}
+}
+
+func TestTargetReferenceDefaults(t *testing.T) {
+	for _, test := range []struct {
+		in, want v1alpha1.TargetReference
+		hpa      bool
+	}{
+		{v1alpha1.TargetReference{Name: "a"}, v1alpha1.TargetReference{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler", Name: "a"}, true},
+		{v1alpha1.TargetReference{Kind: "StatefulSet", Name: "a"}, v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "a"}, false},
+		{v1alpha1.TargetReference{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Name: "a"}, v1alpha1.TargetReference{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Name: "a"}, false},
+	} {
+		require.Equal(t, test.want, test.in.WithDefaults())
+		require.Equal(t, test.hpa, test.in.IsHPA())
+		require.Equal(t, !test.hpa, test.in.IsWorkload())
+	}
+	var none *v1alpha1.TargetReference
+	require.False(t, none.IsHPA())
+	require.False(t, none.IsWorkload())
 }
 
 func TestEveryScheduleReasonIsListedAndExplained(t *testing.T) {

@@ -7,13 +7,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ScaleSchedule changes the bounds of HorizontalPodAutoscalers at planned times: every evening, on working days, for
-// one sale. The user's own bounds come back when its windows end.
+// ScaleSchedule changes the bounds of HorizontalPodAutoscalers, or the replicas of a workload without one, at planned
+// times: every evening, on working days, for one sale. The user's own numbers come back when its windows end.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:scope=Namespaced,categories=plimsoll,shortName=ssched
-// +kubebuilder:printcolumn:name="Targets",type=integer,JSONPath=`.status.targets`,description="HPAs that it applies to"
+// +kubebuilder:printcolumn:name="Targets",type=integer,JSONPath=`.status.targets`,description="HPAs or workloads that it applies to"
 // +kubebuilder:printcolumn:name="Active",type=string,JSONPath=`.status.active`,description="Windows that are on or ramp"
 // +kubebuilder:printcolumn:name="Min",type=integer,JSONPath=`.status.minReplicas`,description="The floor it asks for now"
 // +kubebuilder:printcolumn:name="Max",type=integer,JSONPath=`.status.maxReplicas`,description="The maximum it asks for now"
@@ -42,9 +42,11 @@ type ScaleScheduleList struct {
 
 // ScaleScheduleSpec says which bounds hold when.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.targetRef) != has(self.targetSelector)",message="exactly one of targetRef (one HPA) and targetSelector (all HPAs of the namespace with these labels) is required"
+// +kubebuilder:validation:XValidation:rule="has(self.targetRef) != has(self.targetSelector)",message="exactly one of targetRef (one HPA or workload) and targetSelector (all HPAs of the namespace with these labels) is required"
 type ScaleScheduleSpec struct {
-	// targetRef names one HPA.
+	// targetRef names one HPA, whose bounds are changed; or a workload with a scale subresource that no HPA scales, such
+	// as {kind: Deployment, name: shop}: there the floor is the number of replicas, and the workload's own number comes
+	// back at the end.
 	// +optional
 	TargetRef *TargetReference `json:"targetRef,omitempty"`
 	// targetSelector selects HPAs of the namespace by their labels: one event for many HPAs. An empty selector, {},
