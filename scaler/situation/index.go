@@ -48,6 +48,8 @@ func scheduleTargets(object client.Object) []string {
 	switch {
 	case !ok:
 		return nil
+	case s.Spec.TargetRef.IsWorkload():
+		return nil // workloads without an HPA have no bounds
 	case s.Spec.TargetRef != nil:
 		return []string{s.Spec.TargetRef.Name}
 	}
@@ -80,7 +82,7 @@ func Means(s *v1alpha1.ScaleSchedule, hpa metav1.Object) bool {
 	case s.Namespace != hpa.GetNamespace():
 		return false
 	case s.Spec.TargetRef != nil:
-		return s.Spec.TargetRef.Name == hpa.GetName()
+		return s.Spec.TargetRef.IsHPA() && s.Spec.TargetRef.Name == hpa.GetName()
 	case s.Spec.TargetSelector == nil:
 		return false
 	}
@@ -90,6 +92,9 @@ func Means(s *v1alpha1.ScaleSchedule, hpa metav1.Object) bool {
 
 // Targets are the HPAs that a ScaleSchedule means, by name. A reference to an HPA that is not there yields none.
 func Targets(ctx context.Context, c client.Reader, s *v1alpha1.ScaleSchedule) ([]autoscalingv2.HorizontalPodAutoscaler, error) {
+	if s.Spec.TargetRef.IsWorkload() {
+		return nil, nil
+	}
 	if s.Spec.TargetRef != nil {
 		var hpa autoscalingv2.HorizontalPodAutoscaler
 		err := c.Get(ctx, types.NamespacedName{Namespace: s.Namespace, Name: s.Spec.TargetRef.Name}, &hpa)
