@@ -12,7 +12,9 @@ import (
 )
 
 // Decide decides the bounds at a time. It depends on nothing but the situation and the time, and does not change them.
+// Times count in whole seconds, as in policy/schedule.
 func (s *Situation) Decide(now time.Time) Outcome {
+	now = now.Truncate(time.Second)
 	out := Outcome{Adoption: s.adopt(now), Record: s.Record}
 	base := out.Adoption.Base
 	out.Schedule = schedule.Evaluate(s.Rules(), s.Observations(), now)
@@ -118,3 +120,12 @@ func (s *Situation) next(out *Outcome, now time.Time) time.Time {
 
 // waitStep is how often a ramp that waits for other targets looks at them.
 const waitStep = 5 * time.Second
+
+// Needed is how many replicas the HPA has or wants now; a maximum below it would cut.
+func (s *Situation) Needed() int32 {
+	needed := max(s.Replicas, s.HPA.Status.DesiredReplicas)
+	if wanted := s.Wanted(); wanted != nil {
+		needed = max(needed, *wanted)
+	}
+	return needed
+}

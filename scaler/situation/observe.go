@@ -3,6 +3,7 @@
 package situation
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -50,8 +51,7 @@ func (o Observer) Observe(ctx context.Context, key types.NamespacedName) (*Situa
 	if s.Forecasts, err = o.forecasts(ctx, s.HPA); err != nil {
 		return nil, err
 	}
-	s.readAnnotations()
-	if s.PausedBy, err = o.pausedBy(ctx, s.HPA); err != nil {
+	if s.PausedBy, err = o.pausedBy(ctx, s); err != nil {
 		return nil, err
 	}
 	if owner := metav1.GetControllerOfNoCopy(s.HPA); owner != nil {
@@ -69,6 +69,7 @@ func (o Observer) target(ctx context.Context, key types.NamespacedName) (*Situat
 		return nil, err
 	}
 	s := &Situation{HPA: hpa, Replicas: hpa.Status.CurrentReplicas}
+	s.readAnnotations()
 	var err error
 	if s.Schedules, err = o.schedules(ctx, hpa); err != nil {
 		return nil, err
@@ -139,9 +140,20 @@ func (o Observer) indexValues(values ...string) []string {
 // readAnnotations reads the record and the override.
 func (s *Situation) readAnnotations() {
 	var err error
-	if s.Record, err = record.Parse(s.HPA.Annotations); err != nil {
+	s.Record, err = record.Parse(s.HPA.Annotations)
+	live := LiveBounds(s.HPA)
+	switch {
+	case err != nil:
 		s.Unreadable = true
 		s.Problems = append(s.Problems, err.Error())
+	case s.Record.State.Applied == nil && s.HPA.Annotations[record.BaseAnnotation] != "" && s.Record.Base != live:
+		s.Problems = append(s.Problems, fmt.Sprintf(
+			"annotation %s says %d..%d, but nothing says that the bounds %d..%d are Plimsoll's, so they count as the HPA's own; if they are not, set them",
+			record.BaseAnnotation, s.Record.Base.Min, s.Record.Base.Max, live.Min, live.Max))
+	case s.Record.Empty() && s.written():
+		s.Problems = append(s.Problems, fmt.Sprintf(
+			"the annotations %s and %s were removed while Plimsoll held bounds, so %d..%d count as the HPA's own; if they are not, set them",
+			record.BaseAnnotation, record.AppliedAnnotation, live.Min, live.Max))
 	}
 	if s.override, err = record.ParseOverride(s.HPA.Annotations); err != nil {
 		s.override = nil
@@ -149,8 +161,17 @@ func (s *Situation) readAnnotations() {
 	}
 }
 
+// written says whether the bounds that the HPA has were written by Plimsoll.
+func (s *Situation) written() bool {
+	return slices.ContainsFunc(s.HPA.ManagedFields, func(e metav1.ManagedFieldsEntry) bool {
+		return e.Manager == record.Manager && e.FieldsV1 != nil &&
+			(bytes.Contains(e.FieldsV1.Raw, []byte(`"f:minReplicas"`)) || bytes.Contains(e.FieldsV1.Raw, []byte(`"f:maxReplicas"`)))
+	})
+}
+
 // pausedBy names what pauses the HPA. A namespace that cannot be found pauses nothing.
-func (o Observer) pausedBy(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler) (string, error) {
+func (o Observer) pausedBy(ctx context.Context, s *Situation) (string, error) {
+	hpa := s.HPA
 	if hpa.Annotations[record.PausedAnnotation] == "true" {
 		return Kind + " " + hpa.Name, nil
 	}
@@ -159,6 +180,9 @@ func (o Observer) pausedBy(ctx context.Context, hpa *autoscalingv2.HorizontalPod
 	err := o.Reader.Get(ctx, types.NamespacedName{Name: hpa.Namespace}, &namespace)
 	switch {
 	case apierrors.IsNotFound(err):
+		return "", nil
+	case apierrors.IsForbidden(err): // a user of the command line may not see namespaces
+		s.Problems = append(s.Problems, "whether namespace "+hpa.Namespace+" is paused is not known: "+err.Error())
 		return "", nil
 	case err != nil:
 		return "", fmt.Errorf("cannot read namespace %s to see whether it is paused: %w", hpa.Namespace, err)
@@ -199,7 +223,6 @@ func (o Observer) reached(ctx context.Context, key types.NamespacedName) (bool, 
 	if err != nil {
 		return false, err
 	}
-	other.readAnnotations()
 	now := time.Now()
 	if o.Now != nil {
 		now = o.Now()

@@ -3,6 +3,7 @@
 package situation
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ func workloadsOf(pod *corev1.Pod) []Workload {
 // measure counts pods and measures their lead time.
 func measure(pods []corev1.Pod) Pods {
 	var p Pods
-	var leads []time.Duration
+	var starts []start
 	for i := range pods {
 		pod := &pods[i]
 		if !pod.DeletionTimestamp.IsZero() || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
@@ -71,32 +72,54 @@ func measure(pods []corev1.Pod) Pods {
 			continue
 		}
 		p.Ready++
-		if lead, ok := leadOf(pod, ready); ok {
-			leads = append(leads, lead)
+		if s, ok := startOf(pod, ready); ok {
+			starts = append(starts, s)
 		}
 	}
+	leads := leadTimes(starts)
 	p.Lead, p.LeadSamples = quantile90(leads), len(leads)
 	return p
 }
 
-// sameStart is how much later than the last container a pod may become Ready within one start.
-const sameStart = 10 * time.Minute
+// start is how one pod came to be Ready.
+type start struct {
+	waited time.Duration // from creation to a node
+	took   time.Duration // from the node to Ready
+}
 
-// leadOf is the time from a pod's creation to its first Ready. The condition Ready says only when it turned True last,
-// which in a pod that failed a probe or restarted since is much later than its first start. So a pod counts only if
-// it was scheduled and then became Ready within sameStart of its creation plus the time that it waited for a node;
-// any other pod says nothing about starts. Late first starts are lost with the restarts; of a workload that always
-// takes longer no pod counts, and the lead is unmeasured, which the user can set right with leadTime.
-func leadOf(pod *corev1.Pod, ready *corev1.PodCondition) (time.Duration, bool) {
-	lead := ready.LastTransitionTime.Sub(pod.CreationTimestamp.Time)
-	if pod.CreationTimestamp.IsZero() || ready.LastTransitionTime.IsZero() || lead < 0 {
-		return 0, false
+// slowestStart is the longest time from a node to Ready that is believed.
+const slowestStart = 30 * time.Minute
+
+// startOf reads a pod's start from its conditions. Ready says only when it turned True last, which in a pod that failed
+// a probe or restarted since is later than its first start; leadTimes leaves such pods out.
+func startOf(pod *corev1.Pod, ready *corev1.PodCondition) (start, bool) {
+	if pod.CreationTimestamp.IsZero() || ready.LastTransitionTime.IsZero() {
+		return start{}, false
 	}
-	waited := time.Duration(0)
+	var s start
 	if c := condition(pod, corev1.PodScheduled); c != nil && c.Status == corev1.ConditionTrue {
-		waited = max(0, c.LastTransitionTime.Sub(pod.CreationTimestamp.Time))
+		s.waited = max(0, c.LastTransitionTime.Sub(pod.CreationTimestamp.Time))
 	}
-	return lead, lead <= waited+sameStart
+	s.took = ready.LastTransitionTime.Sub(pod.CreationTimestamp.Time) - s.waited
+	return s, s.took >= 0 && s.took <= slowestStart
+}
+
+// leadTimes are the times from creation to the first Ready. A pod that took more than four times as long as the median
+// from its node on (and more than a minute longer) became unready and Ready again since: its conditions tell nothing
+// of its start. The wait for a node counts in full however long it was: it is part of what scaling up takes.
+func leadTimes(starts []start) []time.Duration {
+	if len(starts) == 0 {
+		return nil
+	}
+	slices.SortFunc(starts, func(a, b start) int { return cmp.Compare(a.took, b.took) })
+	limit := starts[(len(starts)-1)/2].took*4 + time.Minute
+	var leads []time.Duration
+	for _, s := range starts {
+		if s.took <= limit {
+			leads = append(leads, s.waited+s.took)
+		}
+	}
+	return leads
 }
 
 func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {

@@ -107,7 +107,13 @@ func (s *Situation) Observations() schedule.Observations {
 		released[o] = true
 	}
 	return schedule.Observations{
-		BaseMin: base.Min, BaseMax: base.Max, PerReplicaMilli: perReplica, Lead: s.Pods.Lead,
+		BaseMin: base.Min, BaseMax: base.Max, PerReplicaMilli: perReplica, Lead: roundLead(s.Pods.Lead),
 		Self: schedule.Target{Kind: Kind, Name: s.HPA.Name}, Ready: s.Ready, Released: released,
 	}
+}
+
+// roundLead rounds up to ten seconds, so that a ramp does not move to and fro with every pod that starts.
+func roundLead(lead time.Duration) time.Duration {
+	const step = 10 * time.Second
+	return (lead + step - 1).Truncate(step)
 }

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package target writes the bounds of HorizontalPodAutoscalers: it observes one HPA, asks policy, writes the bounds and
+// their record, and gives the fields back to whoever had them when nothing is held any more. The record in the HPA's
+// annotations is all its memory.
+package target
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/plimsoll/plimsoll/policy/schedule"
+	"github.com/plimsoll/plimsoll/scaler/situation"
+)
+
+// Options are the controller's.
+type Options struct {
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+	// Registerer gets the metrics; nil: nobody.
+	Registerer prometheus.Registerer
+	// Concurrency is how many HPAs are looked at at once; 0: 4.
+	Concurrency int
+}
+
+// Add adds the controller to a manager, whose cache must have situation.Indexes and whose scheme must know
+// autoscaling/v2 and plimsoll.dev/v1alpha1. The cache must keep metadata.managedFields of HPAs.
+func Add(mgr manager.Manager, options Options) error {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Concurrency == 0 {
+		options.Concurrency = 4
+	}
+	r := &reconciler{
+		client:  mgr.GetClient(),
+		events:  mgr.GetEventRecorder("plimsoll-scaler"),
+		metrics: newMetrics(),
+		now:     options.Now,
+		told:    map[types.NamespacedName]map[string]string{},
+		stale:   map[types.NamespacedName]string{},
+	}
+	r.observer = situation.Observer{Reader: r.client, Indexed: true, Zones: new(schedule.Zones), Now: options.Now}
+	if options.Registerer != nil {
+		if err := options.Registerer.Register(r.metrics); err != nil {
+			return fmt.Errorf("cannot register the metrics of HPAs: %w", err)
+		}
+	}
+	return r.watch(mgr, options.Concurrency)
+}
+
+// reconciler brings the bounds of one HPA to what policy says.
+type reconciler struct {
+	client   client.Client
+	observer situation.Observer
+	events   events.EventRecorder
+	metrics  *metrics
+	now      func() time.Time
+
+	mu   sync.Mutex
+	told map[types.NamespacedName]map[string]string // the mark that was told last, by topic
+	// stale has the resourceVersions that were written over: while the cache still shows one, there is nothing to see.
+	stale map[types.NamespacedName]string
+}
+
+// again is how soon an HPA is looked at again whose cached state is older than our own write.
+const again = time.Second
+
+// Reconcile implements reconcile.Reconciler.
+func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	name := request.NamespacedName
+	s, err := r.observer.Observe(ctx, name)
+	switch {
+	case apierrors.IsNotFound(err):
+		r.forget(name)
+		return reconcile.Result{}, nil
+	case err != nil:
+		return reconcile.Result{}, fmt.Errorf("cannot observe HPA %s: %w", name, err)
+	case !s.HPA.DeletionTimestamp.IsZero():
+		return reconcile.Result{}, nil // its end forgets it
+	case r.isStale(name, s.HPA.ResourceVersion):
+		return reconcile.Result{RequeueAfter: again}, nil
+	}
+	now := r.now()
+	out := s.Decide(now)
+	did, err := r.act(ctx, s, &out, now)
+	switch {
+	case apierrors.IsConflict(err):
+		klog.FromContext(ctx).V(2).Info("Somebody else wrote the HPA first; it is looked at again", "hpa", name)
+		return reconcile.Result{RequeueAfter: again}, nil
+	case apierrors.IsNotFound(err):
+		r.forget(name)
+		return reconcile.Result{}, nil
+	case err != nil:
+		return reconcile.Result{}, err
+	}
+	r.metrics.show(s, &out)
+	all := standing(s, &out)
+	if did.any() {
+		all = append(all, afterWrite(s, &out, did)...)
+	}
+	r.tell(s, all)
+	return reconcile.Result{RequeueAfter: max(out.Next.Sub(r.now()), 10*time.Millisecond)}, nil
+}
+
+// act writes what was decided.
+func (r *reconciler) act(ctx context.Context, s *situation.Situation, out *situation.Outcome, now time.Time) (done, error) {
+	if out.Leave != "" {
+		return done{}, nil
+	}
+	did, err := writer{client: r.client, now: now}.write(ctx, s.HPA, wish{bounds: out.Result.Bounds, record: out.Record})
+	switch {
+	case apierrors.IsConflict(err):
+		r.metrics.writes.WithLabelValues(resultConflict).Inc()
+	case err != nil:
+		r.metrics.writes.WithLabelValues(resultError).Inc()
+	}
+	if did.any() {
+		r.metrics.writes.WithLabelValues(resultOK).Inc()
+		r.mu.Lock()
+		r.stale[key(s.HPA)] = s.HPA.ResourceVersion
+		r.mu.Unlock()
+		klog.FromContext(ctx).Info("HPA written", "hpa", key(s.HPA), "minReplicas", out.Result.Bounds.Min, "maxReplicas", out.Result.Bounds.Max,
+			"minBy", out.Result.FloorBy.String(), "maxBy", out.Result.MaxBy.String(), "handedBack", did.handedBack)
+	}
+	return did, err
+}
+
+func (r *reconciler) isStale(name types.NamespacedName, version string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stale[name] == version {
+		return true
+	}
+	delete(r.stale, name)
+	return false
+}
+
+// tell records events for the news that are new.
+func (r *reconciler) tell(s *situation.Situation, all []news) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	told := r.told[key(s.HPA)]
+	for _, n := range all {
+		if told[n.topic] == n.mark {
+			continue
+		}
+		if told == nil {
+			told = map[string]string{}
+			r.told[key(s.HPA)] = told
+		}
+		told[n.topic] = n.mark
+		if n.text != "" {
+			r.events.Eventf(s.HPA, nil, n.kind(), n.reason, "SetBounds", "%s", short(n.text))
+		}
+	}
+}
+
+// short keeps a note within what the events API takes.
+func short(text string) string {
+	const most = 1000
+	if len(text) <= most {
+		return text
+	}
+	return text[:most] + "..."
+}
+
+func (r *reconciler) forget(name types.NamespacedName) {
+	r.metrics.forget(name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.told, name)
+	delete(r.stale, name)
+}
+
+func key(object client.Object) types.NamespacedName { return client.ObjectKeyFromObject(object) }
