@@ -12,8 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/plimsoll/plimsoll/policy/schedule"
-	"github.com/plimsoll/plimsoll/scaler/situation"
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/snapshot"
 )
 
 // Question is what to look at.
@@ -26,17 +25,19 @@ type Question struct {
 // Look looks ahead for all HPAs of a namespace or the cluster.
 func Look(ctx context.Context, c client.Reader, q Question) (Document, error) {
 	doc := Document{From: q.From.UTC(), To: q.To.UTC(), Changes: []Change{}}
-	s, err := takeSnapshot(ctx, c, q.Namespace)
+	s, err := snapshot.Take(ctx, c, q.Namespace)
 	if err != nil {
 		return doc, err
 	}
-	keys := s.keys(q)
+	keys := s.Keys()
+	if q.HPA != "" {
+		keys = slices.DeleteFunc(keys, func(key types.NamespacedName) bool { return key.Name != q.HPA })
+	}
 	if q.HPA != "" && len(keys) == 0 {
 		return doc, fmt.Errorf("there is no HorizontalPodAutoscaler %s in namespace %s", q.HPA, q.Namespace)
 	}
-	observer := situation.Observer{Reader: s, Indexed: true, Zones: new(schedule.Zones), Now: func() time.Time { return q.From }}
 	for _, key := range keys {
-		observed, err := observer.Observe(ctx, key)
+		observed, err := s.Observe(ctx, key, q.From)
 		if err != nil {
 			return doc, fmt.Errorf("HPA %s: %w", key, err)
 		}
@@ -47,21 +48,6 @@ func Look(ctx context.Context, c client.Reader, q Question) (Document, error) {
 	doc.HPAs = len(keys)
 	Sort(doc.Changes)
 	return doc, nil
-}
-
-// keys are the HPAs that are asked for, in their order.
-func (s *snapshot) keys(q Question) []types.NamespacedName {
-	var keys []types.NamespacedName
-	for _, item := range s.hpas.List() {
-		object, ok := item.(client.Object)
-		if ok && (q.HPA == "" || object.GetName() == q.HPA) {
-			keys = append(keys, client.ObjectKeyFromObject(object))
-		}
-	}
-	slices.SortFunc(keys, func(a, b types.NamespacedName) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
-	return keys
 }
 
 // Sort puts changes in the order of their times.

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package upcoming
+// Package snapshot reads once what the bounds of many HPAs depend on, so that commands decide for all of them without
+// asking the API server again for each.
+package snapshot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -15,6 +20,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/plimsoll/plimsoll/policy/schedule"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
@@ -22,21 +28,23 @@ import (
 // pageSize is how many objects are asked for at once.
 const pageSize = 500
 
-// snapshot holds what the bounds of many HPAs depend on, each kind listed once. It is a client.Reader for exactly
+// Snapshot holds what the bounds of many HPAs depend on, each kind listed once. It is a client.Reader for exactly
 // those kinds, with the indexes of package situation, so that 5,000 HPAs cost five lists and not 20,000. What it hands
-// out shares memory with it.
-type snapshot struct {
+// out shares memory with it. It is not for several goroutines at once.
+type Snapshot struct {
+	zones schedule.Zones
+
 	hpas, schedules, forecasts, pods, namespaces cache.Indexer
 }
 
 const byNamespace = "namespace"
 
-// takeSnapshot lists a namespace, or with "" the cluster.
-func takeSnapshot(ctx context.Context, c client.Reader, namespace string) (*snapshot, error) {
+// Take lists a namespace, or with "" the cluster.
+func Take(ctx context.Context, c client.Reader, namespace string) (*Snapshot, error) {
 	store := func() cache.Indexer {
 		return cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{byNamespace: cache.MetaNamespaceIndexFunc})
 	}
-	s := &snapshot{hpas: store(), schedules: store(), forecasts: store(), pods: store(), namespaces: store()}
+	s := &Snapshot{hpas: store(), schedules: store(), forecasts: store(), pods: store(), namespaces: store()}
 	if err := situation.Indexes(ctx, s); err != nil {
 		return nil, err
 	}
@@ -109,7 +117,7 @@ func pointers[T any, P interface {
 }
 
 // readNamespaces reads whether namespaces are paused. A single one is not listed, which needs fewer rights.
-func (s *snapshot) readNamespaces(ctx context.Context, c client.Reader, namespace string) error {
+func (s *Snapshot) readNamespaces(ctx context.Context, c client.Reader, namespace string) error {
 	kind := schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}
 	if namespace != "" {
 		one := &metav1.PartialObjectMetadata{}
@@ -136,99 +144,29 @@ func (s *snapshot) readNamespaces(ctx context.Context, c client.Reader, namespac
 	return nil
 }
 
-// IndexField adds an index by namespace and value.
-func (s *snapshot) IndexField(_ context.Context, object client.Object, field string, values client.IndexerFunc) error {
-	store := s.storeOf(object)
-	if store == nil {
-		return fmt.Errorf("no index for %T", object)
+// Keys are all HPAs, in their order.
+func (s *Snapshot) Keys() []types.NamespacedName {
+	var keys []types.NamespacedName
+	for _, item := range s.hpas.List() {
+		if object, ok := item.(client.Object); ok {
+			keys = append(keys, client.ObjectKeyFromObject(object))
+		}
 	}
-	return store.AddIndexers(cache.Indexers{field: func(item any) ([]string, error) {
-		o, ok := item.(client.Object)
-		if !ok {
-			return nil, fmt.Errorf("%T is not an object", item)
-		}
-		var keys []string
-		for _, value := range values(o) {
-			keys = append(keys, o.GetNamespace()+"/"+value)
-		}
-		return keys, nil
-	}})
+	slices.SortFunc(keys, func(a, b types.NamespacedName) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return keys
 }
 
-func (s *snapshot) storeOf(object any) cache.Indexer {
-	switch object.(type) {
-	case *autoscalingv2.HorizontalPodAutoscaler, *autoscalingv2.HorizontalPodAutoscalerList:
-		return s.hpas
-	case *v1alpha1.ScaleSchedule, *v1alpha1.ScaleScheduleList:
-		return s.schedules
-	case *v1alpha1.ScaleForecast, *v1alpha1.ScaleForecastList:
-		return s.forecasts
-	case *corev1.Pod, *corev1.PodList:
-		return s.pods
-	case *metav1.PartialObjectMetadata:
-		return s.namespaces
+// Put puts an HPA in the place of the one that was read.
+func (s *Snapshot) Put(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
+	if err := s.hpas.Update(hpa); err != nil {
+		return fmt.Errorf("cannot keep HPA %s: %w", hpa.Name, err)
 	}
 	return nil
 }
 
-// Get implements client.Reader.
-func (s *snapshot) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
-	store := s.storeOf(into)
-	if store == nil {
-		return fmt.Errorf("%T is not in the snapshot", into)
-	}
-	name := key.Name
-	if key.Namespace != "" {
-		name = key.String()
-	}
-	item, found, err := store.GetByKey(name)
-	if err != nil {
-		return fmt.Errorf("cannot find %T %s: %w", into, key, err)
-	}
-	switch item := item.(type) {
-	case *autoscalingv2.HorizontalPodAutoscaler:
-		*into.(*autoscalingv2.HorizontalPodAutoscaler) = *item
-	case *metav1.PartialObjectMetadata:
-		*into.(*metav1.PartialObjectMetadata) = *item
-	default:
-		found = false
-	}
-	if !found {
-		return apierrors.NewNotFound(schema.GroupResource{Resource: fmt.Sprintf("%T", into)}, key.Name)
-	}
-	return nil
-}
-
-// List implements client.Reader.
-func (s *snapshot) List(_ context.Context, into client.ObjectList, options ...client.ListOption) error {
-	store := s.storeOf(into)
-	if store == nil {
-		return fmt.Errorf("%T is not in the snapshot", into)
-	}
-	o := (&client.ListOptions{}).ApplyOptions(options)
-	index, value := byNamespace, o.Namespace
-	if o.FieldSelector != nil {
-		wanted := o.FieldSelector.Requirements()[0]
-		index, value = wanted.Field, o.Namespace+"/"+wanted.Value
-	}
-	items, err := store.ByIndex(index, value)
-	if err != nil {
-		return fmt.Errorf("cannot list %T: %w", into, err)
-	}
-	for _, item := range items {
-		switch item := item.(type) {
-		case *v1alpha1.ScaleSchedule:
-			list := into.(*v1alpha1.ScaleScheduleList)
-			list.Items = append(list.Items, *item)
-		case *v1alpha1.ScaleForecast:
-			list := into.(*v1alpha1.ScaleForecastList)
-			list.Items = append(list.Items, *item)
-		case *corev1.Pod:
-			list := into.(*corev1.PodList)
-			list.Items = append(list.Items, *item)
-		default:
-			return fmt.Errorf("%T cannot be listed", item)
-		}
-	}
-	return nil
+// Observe observes an HPA of the snapshot, as at a time. NotFound errors pass through.
+func (s *Snapshot) Observe(ctx context.Context, key types.NamespacedName, now time.Time) (*situation.Situation, error) {
+	return situation.Observer{Reader: s, Indexed: true, Zones: &s.zones, Now: func() time.Time { return now }}.Observe(ctx, key)
 }
