@@ -26,7 +26,10 @@ type Options struct {
 	HealthAddress string
 	Metrics       Metrics
 	Leader        LeaderElection
-	Query         Query
+	// Histories is how many histories of demand may be read from query.plimsoll.dev at once.
+	Histories int
+	// Now is the clock that decisions go by; nil: time.Now. Leases and intervals go by the real one.
+	Now func() time.Time
 }
 
 // Metrics says how /metrics is served.
@@ -53,14 +56,6 @@ type LeaderElection struct {
 	RetryPeriod time.Duration
 }
 
-// Query says how forecasts ask query.plimsoll.dev for demand.
-type Query struct {
-	// Timeout of one query.
-	Timeout time.Duration
-	// Concurrency is how many queries may be under way at once.
-	Concurrency int
-}
-
 // DefaultOptions are the flags' defaults.
 func DefaultOptions() Options {
 	return Options{
@@ -72,7 +67,7 @@ func DefaultOptions() Options {
 			Enabled: true, Name: "plimsoll-scaler",
 			LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
 		},
-		Query: Query{Timeout: 30 * time.Second, Concurrency: 2},
+		Histories: 2,
 	}
 }
 
@@ -85,11 +80,8 @@ func (o *Options) Validate() error {
 	if o.QPS == 0 || o.QPS > 0 && o.Burst < 1 {
 		errs = append(errs, fmt.Errorf("--kube-api-qps is %v with --kube-api-burst %d: give a rate and a burst of at least 1, or a negative rate for no limit", o.QPS, o.Burst))
 	}
-	if o.Query.Concurrency < 1 {
-		errs = append(errs, fmt.Errorf("--query-concurrency is %d: it must be at least 1", o.Query.Concurrency))
-	}
-	if o.Query.Timeout <= 0 {
-		errs = append(errs, fmt.Errorf("--query-timeout is %s: it must be more than 0", o.Query.Timeout))
+	if o.Histories < 1 {
+		errs = append(errs, fmt.Errorf("--forecast-histories is %d: it must be at least 1", o.Histories))
 	}
 	if o.HealthAddress != "0" {
 		if _, _, err := net.SplitHostPort(o.HealthAddress); err != nil {

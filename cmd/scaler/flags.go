@@ -26,8 +26,7 @@ func flagSets(o *scaler.Options) cliflag.NamedFlagSets {
 	fs.DurationVar(&o.Leader.RetryPeriod, "leader-elect-retry-period", o.Leader.RetryPeriod, "Time between two attempts to get or renew the Lease.")
 
 	fs = sets.FlagSet("Forecasts")
-	fs.DurationVar(&o.Query.Timeout, "query-timeout", o.Query.Timeout, "How long one query to query.plimsoll.dev may take.")
-	fs.IntVar(&o.Query.Concurrency, "query-concurrency", o.Query.Concurrency, "Queries to query.plimsoll.dev that may be under way at once.")
+	fs.IntVar(&o.Histories, "forecast-histories", o.Histories, "Histories of demand that may be read from query.plimsoll.dev at once, which is what costs the metric source most.")
 
 	fs = sets.FlagSet("Serving")
 	fs.StringVar(&o.HealthAddress, "health-probe-bind-address", o.HealthAddress, "Address for /livez and /readyz over HTTP. 0: none.")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/component-base/cli/globalflag"
@@ -34,6 +35,7 @@ func main() {
 func command() *cobra.Command {
 	options := scaler.DefaultOptions()
 	logging := logsapi.NewLoggingConfiguration()
+	var clockOffset time.Duration
 	cmd := &cobra.Command{
 		Use:   "scaler",
 		Short: "Raise and lower the bounds of HPAs on schedules, forecasts and overrides",
@@ -47,6 +49,9 @@ gives them back afterwards. The HPA stays the only one who decides replicas. Sev
 			if err := logsapi.ValidateAndApply(logging, nil); err != nil {
 				return err
 			}
+			if clockOffset != 0 {
+				options.Now = func() time.Time { return time.Now().Add(clockOffset) }
+			}
 			defer logs.FlushLogs()
 			return scaler.Run(cmd.Context(), options)
 		},
@@ -56,6 +61,10 @@ gives them back afterwards. The HPA stays the only one who decides replicas. Sev
 	globalflag.AddGlobalFlags(sets.FlagSet("Global"), cmd.Name(), logs.SkipLoggingConfigurationFlags())
 	for _, set := range sets.FlagSets {
 		cmd.Flags().AddFlagSet(set)
+	}
+	cmd.Flags().DurationVar(&clockOffset, "clock-offset", 0, "For tests: decide as if it were so much later.")
+	if err := cmd.Flags().MarkHidden("clock-offset"); err != nil {
+		panic(err) // the flag is defined in the line before
 	}
 	cliflag.SetUsageAndHelpFunc(cmd, sets, 120)
 	return cmd

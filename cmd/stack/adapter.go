@@ -6,16 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"time"
 )
-
-// startWithin is how long an adapter may take to be ready, and the API server to reach it.
-const startWithin = time.Minute
 
 // adapter is one replica, a process of its own.
 type adapter struct {
@@ -63,7 +58,7 @@ func (s *Stack) StartAdapter(ctx context.Context, name string, flags ...string) 
 	}
 	started := &adapter{child: child, port: port}
 	s.adapters[name] = started
-	if err := started.untilReady(ctx); err != nil {
+	if err := untilReady(ctx, child, "https://"+loopback(port)); err != nil {
 		return errors.Join(fmt.Errorf("start adapter %s: %w", name, err), s.KillAdapter(name))
 	}
 	if s.balancer != nil {
@@ -98,28 +93,6 @@ func (s *Stack) adapterFlags(dir string, port int) []string {
 		flags = append(flags, "--prometheus-url="+s.PrometheusURL)
 	}
 	return append(flags, s.options.AdapterArguments...)
-}
-
-// untilReady returns when the adapter says that it is ready.
-func (a *adapter) untilReady(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	limit := time.AfterFunc(startWithin, func() { cancel(fmt.Errorf("it was not ready within %s", startWithin)) })
-	defer limit.Stop()
-	client := newProber()
-	defer client.CloseIdleConnections()
-	return eventually(ctx, a.readyOr(client, cancel))
-}
-
-// readyOr returns a check for readiness that gives up when the process ends.
-func (a *adapter) readyOr(client *http.Client, giveUp context.CancelCauseFunc) func(context.Context) error {
-	return func(ctx context.Context) error {
-		if err := a.ended(); err != nil {
-			giveUp(err)
-			return err
-		}
-		return isReady(ctx, client, loopback(a.port))
-	}
 }
 
 // StopAdapter asks an adapter to end and waits until it has; its exit status counts.

@@ -4,12 +4,10 @@ package stack
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"sync"
@@ -136,7 +134,7 @@ func (b *balancer) probe(ctx context.Context, backend *backend) {
 	defer client.CloseIdleConnections()
 	wait := step
 	for ctx.Err() == nil {
-		err := isReady(ctx, client, backend.address)
+		err := isReady(ctx, client, "https://"+backend.address)
 		b.mu.Lock()
 		backend.ready = err == nil
 		b.mu.Unlock()
@@ -148,35 +146,6 @@ func (b *balancer) probe(ctx context.Context, backend *backend) {
 		case <-time.After(wait):
 		}
 	}
-}
-
-// newProber returns a client that, like the kubelet's, does not verify the certificate of what it probes.
-func newProber() *http.Client {
-	return &http.Client{
-		Timeout:   probePeriod,
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, //nolint:gosec // see above
-	}
-}
-
-// isReady returns nil if the adapter at the address says that it is ready.
-func isReady(ctx context.Context, client *http.Client, address string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/readyz", nil)
-	if err != nil {
-		return err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return fmt.Errorf("ask whether the adapter is ready: %w", err)
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
-	if err != nil {
-		return fmt.Errorf("ask whether the adapter is ready: %w", err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the adapter is not ready: %s: %s", response.Status, body)
-	}
-	return nil
 }
 
 // close refuses further connections and stops probing.

@@ -21,10 +21,14 @@ const binEnvironment = "PLIMSOLL_BIN"
 const moduleLine = "module github.com/plimsoll/plimsoll\n"
 
 // binaries are the programs that a stack runs.
-type binaries struct{ localcluster, adapter string }
+type binaries struct{ localcluster, adapter, scaler string }
 
 func in(folder string) binaries {
-	return binaries{localcluster: filepath.Join(folder, "localcluster"), adapter: filepath.Join(folder, "adapter")}
+	return binaries{
+		localcluster: filepath.Join(folder, "localcluster"),
+		adapter:      filepath.Join(folder, "adapter"),
+		scaler:       filepath.Join(folder, "scaler"),
+	}
 }
 
 // findBinaries looks for the programs in the folder that $PLIMSOLL_BIN names, beside our own program, and in the
@@ -62,7 +66,7 @@ func findCheckout() (string, error) {
 		}
 		parent := filepath.Dir(folder)
 		if parent == folder {
-			return "", fmt.Errorf("localcluster and adapter are not beside this program: run `make build` and set %s to the folder bin", binEnvironment)
+			return "", fmt.Errorf("localcluster, adapter and scaler are not beside this program: run `make build` and set %s to the folder bin", binEnvironment)
 		}
 		folder = parent
 	}
@@ -81,7 +85,7 @@ func build(ctx context.Context, checkout string, progress io.Writer) error {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return fmt.Errorf("build the binaries: %w", err)
 	}
-	command := exec.CommandContext(ctx, "make", "--no-print-directory", "-C", checkout, "bin/localcluster", "bin/adapter")
+	command := exec.CommandContext(ctx, "make", "--no-print-directory", "-C", checkout, "bin/localcluster", "bin/adapter", "bin/scaler")
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = io.MultiWriter(&output, progress), io.MultiWriter(&output, progress)
 	// A make that runs us would otherwise hand its own flags and jobs to this one.

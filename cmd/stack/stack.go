@@ -19,6 +19,7 @@ import (
 const (
 	Namespace = "plimsoll-system"
 	Adapter   = "plimsoll-adapter"
+	Scaler    = "plimsoll-scaler"
 )
 
 // overlay is the folder of the manifests that Start applies.
@@ -35,6 +36,10 @@ type Options struct {
 	Adapters int
 	// AdapterArguments are further flags of every adapter.
 	AdapterArguments []string
+	// Scalers is the number of scalers to start, named scaler-0 and so on. Default: none.
+	Scalers int
+	// ScalerArguments are further flags of every scaler.
+	ScalerArguments []string
 	// Direct leads the API server straight to the only adapter, without a balancer between them.
 	Direct bool
 }
@@ -42,7 +47,8 @@ type Options struct {
 // Stack is a running stage. Its methods are not for several goroutines at once.
 type Stack struct {
 	*Cluster
-	// Dir holds the logs of the adapters (in adapters) and of the cluster's components (in cluster/logs).
+	// Dir holds the logs of the adapters (in adapters), of the scalers (in scalers) and of the cluster's components (in
+	// cluster/logs).
 	Dir string
 
 	options   Options
@@ -53,7 +59,12 @@ type Stack struct {
 	port     int
 	balancer *balancer
 	adapters map[string]*adapter
-	cancel   context.CancelFunc
+
+	scalerIdentity *identity // nil before the first scaler
+	scalers        map[string]*scaler
+
+	alive  context.Context //nolint:containedctx // the stack's own life, for what runs beside it
+	cancel context.CancelFunc
 }
 
 // Start starts everything and returns when the API server reaches the adapters. On an error it has ended what it
@@ -70,8 +81,10 @@ func Start(ctx context.Context, options Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{options: options, binaries: found, adapters: make(map[string]*adapter)}
+	s := &Stack{options: options, binaries: found, adapters: make(map[string]*adapter), scalers: make(map[string]*scaler)}
+	s.alive, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.makeDir(); err != nil {
+		s.cancel()
 		return nil, err
 	}
 	if err := s.start(ctx); err != nil {
@@ -127,6 +140,11 @@ func (s *Stack) start(ctx context.Context) error {
 			return err
 		}
 	}
+	for i := range s.options.Scalers {
+		if err := s.StartScaler(ctx, fmt.Sprintf("scaler-%d", i)); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintf(s.options.Progress, "the stack is ready after %s\n", time.Since(begin).Round(100*time.Millisecond))
 	return nil
 }
@@ -147,9 +165,7 @@ func (s *Stack) install(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	alive, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s.cancel = cancel
-	go s.identity.keepFresh(alive)
+	go s.identity.keepFresh(s.alive)
 	return nil
 }
 
@@ -168,10 +184,11 @@ func leadTo(port int, objects []*unstructured.Unstructured) error {
 
 // Stop ends everything that the stack started, and removes its folder if it made it.
 func (s *Stack) Stop() error {
-	if s.cancel != nil {
-		s.cancel()
-	}
+	s.cancel()
 	var problems []error
+	for name := range s.scalers {
+		problems = append(problems, s.KillScaler(name))
+	}
 	for name := range s.adapters {
 		problems = append(problems, s.KillAdapter(name))
 	}

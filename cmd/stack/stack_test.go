@@ -4,8 +4,12 @@ package stack_test
 
 import (
 	"bytes"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -110,4 +114,50 @@ func TestReplicasComeAndGo(t *testing.T) {
 	require.NoError(t, s.WaitAvailable(t.Context()))
 	served()
 	require.ErrorContains(t, s.StartAdapter(t.Context(), "broken", "--no-such-flag"), "no-such-flag")
+}
+
+// leads says whether a scaler holds the Lease, by its own metrics.
+func leads(t *testing.T, s *stack.Stack, name string) bool {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.ScalerAddress(name)+"/metrics", nil)
+	require.NoError(t, err)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return strings.Contains(string(body), `leader_election_master_status{name="plimsoll-scaler"} 1`)
+}
+
+// Two scalers run with their own account's rights; one leads, the other takes over when it goes, and one that ends by
+// itself comes back.
+func TestScalersTakeOver(t *testing.T) {
+	s := start(t, stack.Options{Adapters: -1, Scalers: 2})
+	require.FileExists(t, filepath.Join(s.Dir, "scalers", stack.Scaler+".kubeconfig"))
+	const limit, step = time.Minute, 50 * time.Millisecond
+	require.Eventually(t, func() bool { return leads(t, s, "scaler-0") || leads(t, s, "scaler-1") }, limit, step)
+	leader, standby := "scaler-0", "scaler-1"
+	if leads(t, s, standby) {
+		leader, standby = standby, leader
+	}
+	require.False(t, leads(t, s, standby))
+
+	require.NoError(t, s.StopScaler(leader), "it ends in order")
+	require.Zero(t, s.ScalerPID(leader))
+	require.Eventually(t, func() bool { return leads(t, s, standby) }, limit, step)
+
+	before := s.ScalerPID(standby)
+	require.NoError(t, s.SignalScaler(standby, syscall.SIGKILL))
+	require.Eventually(t, func() bool { return s.ScalerPID(standby) != before && leads(t, s, standby) }, limit, step)
+
+	for _, name := range []string{leader, standby} {
+		log, err := os.ReadFile(filepath.Join(s.Dir, "scalers", name+".log"))
+		require.NoError(t, err)
+		require.NotContains(t, string(log), "forbidden")
+	}
+	require.NoError(t, s.KillScaler(standby))
+	require.ErrorContains(t, s.StopScaler(standby), "there is none")
+	require.ErrorContains(t, s.StartScaler(t.Context(), "broken", "--no-such-flag"), "no-such-flag")
 }

@@ -93,7 +93,7 @@ func (i *identity) writeKubeconfig(config *rest.Config) error {
 	kubeconfig.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: i.account, Namespace: i.namespace}
 	kubeconfig.CurrentContext = name
 	if err := clientcmd.WriteToFile(*kubeconfig, i.kubeconfig); err != nil {
-		return fmt.Errorf("write the adapter's kubeconfig: %w", err)
+		return fmt.Errorf("write the account's kubeconfig: %w", err)
 	}
 	return nil
 }
