@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package preflight
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/plimsoll/plimsoll/policy/fit"
+)
+
+// charge is what one pod takes of a quota's resource; false for those that pods do not take, such as services.
+func charge(name corev1.ResourceName, pod *corev1.PodSpec) (int64, bool) {
+	plainName, limit := strings.CutPrefix(string(name), "limits.")
+	plainName = strings.TrimPrefix(plainName, "requests.")
+	switch {
+	case name == corev1.ResourcePods || name == "count/pods":
+		return 1, true
+	case limit:
+		return amounts(pod, limitsOf)[plainName], true
+	case strings.Contains(plainName, "/") && plainName == string(name), plainName == "storage":
+		return 0, false // count/services, storage classes
+	case plainName == string(name) && !slices.Contains([]string{"cpu", "memory", "ephemeral-storage"}, plainName):
+		return 0, false // services, configmaps
+	case strings.Contains(plainName, ".storageclass.storage.k8s.io/"):
+		return 0, false
+	}
+	return amounts(pod, requestsOf)[plainName], true
+}
+
+// quantity writes an amount of a quota's resource as manifests do.
+func quantity(name corev1.ResourceName, amount int64) string {
+	return unit(strings.TrimPrefix(strings.TrimPrefix(string(name), "requests."), "limits."), amount)
+}
+
+func unit(name string, amount int64) string {
+	switch name {
+	case "cpu":
+		return resource.NewMilliQuantity(amount, resource.DecimalSI).String()
+	case "memory", "ephemeral-storage":
+		return resource.NewQuantity(amount, resource.BinarySI).String()
+	}
+	return resource.NewQuantity(amount, resource.DecimalSI).String()
+}
+
+// covers says whether a quota counts pods like this one.
+func covers(quota *corev1.ResourceQuota, pod *corev1.PodSpec) bool {
+	for _, scope := range quota.Spec.Scopes {
+		if !inScope(corev1.ScopedResourceSelectorRequirement{ScopeName: scope, Operator: corev1.ScopeSelectorOpExists}, pod) {
+			return false
+		}
+	}
+	if quota.Spec.ScopeSelector != nil {
+		for _, r := range quota.Spec.ScopeSelector.MatchExpressions {
+			if !inScope(r, pod) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func inScope(r corev1.ScopedResourceSelectorRequirement, pod *corev1.PodSpec) bool {
+	bestEffort := len(amounts(pod, requestsOf))+len(amounts(pod, limitsOf)) == 0
+	name := pod.PriorityClassName
+	switch r.ScopeName {
+	case corev1.ResourceQuotaScopeTerminating:
+		return pod.ActiveDeadlineSeconds != nil
+	case corev1.ResourceQuotaScopeNotTerminating:
+		return pod.ActiveDeadlineSeconds == nil
+	case corev1.ResourceQuotaScopeBestEffort:
+		return bestEffort
+	case corev1.ResourceQuotaScopeNotBestEffort:
+		return !bestEffort
+	case corev1.ResourceQuotaScopePriorityClass:
+		switch r.Operator {
+		case corev1.ScopeSelectorOpIn:
+			return slices.Contains(r.Values, name)
+		case corev1.ScopeSelectorOpNotIn:
+			return !slices.Contains(r.Values, name)
+		case corev1.ScopeSelectorOpDoesNotExist:
+			return name == ""
+		}
+		return name != ""
+	}
+	return false // scopes of other things than pods, and those that pods of a workload rarely have
+}
+
+// used is what a quota counts already. Status has it; a quota that no controller has looked at counts what is there.
+func (w *World) used(quota *corev1.ResourceQuota, name corev1.ResourceName) int64 {
+	if q, known := quota.Status.Used[name]; known {
+		return plain(corev1.ResourceList{base(name): q})[string(base(name))]
+	}
+	sum := fit.Resources{}
+	for i := range w.Pods {
+		if pod := &w.Pods[i]; pod.Namespace == quota.Namespace && counts(pod) && covers(quota, &pod.Spec) {
+			amount, _ := charge(name, &pod.Spec)
+			sum = sum.Add(fit.Resources{string(name): amount})
+		}
+	}
+	return sum[string(name)]
+}
+
+// base is the resource that a quota's name is about.
+func base(name corev1.ResourceName) corev1.ResourceName {
+	return corev1.ResourceName(strings.TrimPrefix(strings.TrimPrefix(string(name), "requests."), "limits."))
+}
+
+// quotaNeed is what the new pods of one moment take of one resource of a quota.
+type quotaNeed struct {
+	quota      *corev1.ResourceQuota
+	name       corev1.ResourceName
+	need, left int64
+	hard       int64
+	missing    string // a container without the number that the quota asks for
+	targets    []string
+}
+
+// quotaNeeds works out all quotas for the new pods of one moment.
+func (w *World) quotaNeeds(crews []crew) []quotaNeed {
+	var all []quotaNeed
+	for i := range w.Quotas {
+		quota := &w.Quotas[i]
+		hard := quota.Status.Hard
+		if len(hard) == 0 {
+			hard = quota.Spec.Hard
+		}
+		for name, q := range hard {
+			n := quotaNeed{quota: quota, name: name, hard: plain(corev1.ResourceList{base(name): q})[string(base(name))]}
+			sum := fit.Resources{}
+			for _, c := range crews {
+				if amount, counted := charge(name, &c.pod.Spec); counted && c.target.hpa.Namespace == quota.Namespace && covers(quota, &c.pod.Spec) && c.create > 0 {
+					sum = sum.Add(fit.Resources{string(name): amount}.Times(c.create))
+					n.targets = append(n.targets, c.target.name())
+					n.missing = cmp.Or(n.missing, unstated(name, c.pod))
+				}
+			}
+			if len(n.targets) > 0 {
+				n.need, n.left = sum[string(name)], n.hard-w.used(quota, name)
+				all = append(all, n)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b quotaNeed) int {
+		return cmp.Or(cmp.Compare(a.quota.Namespace, b.quota.Namespace), cmp.Compare(a.quota.Name, b.quota.Name), cmp.Compare(a.name, b.name))
+	})
+	return all
+}
+
+// unstated names a container without the request or limit that a quota insists on: such pods are refused.
+func unstated(name corev1.ResourceName, pod *corev1.Pod) string {
+	list, what := requestsOf, base(name)
+	if strings.HasPrefix(string(name), "limits.") {
+		list = limitsOf
+	}
+	if what != corev1.ResourceCPU && what != corev1.ResourceMemory {
+		return ""
+	}
+	if pod.Spec.Resources != nil {
+		if _, set := list(*pod.Spec.Resources)[what]; set {
+			return ""
+		}
+	}
+	for i := range pod.Spec.Containers {
+		if _, set := list(pod.Spec.Containers[i].Resources)[what]; !set {
+			return pod.Spec.Containers[i].Name
+		}
+	}
+	return ""
+}
+
+// outside says how a pod breaks the LimitRanges of its namespace, "" if it does not: such pods are refused.
+func outside(pod *corev1.PodSpec, ranges []corev1.LimitRange) string {
+	for i := range ranges {
+		for _, item := range ranges[i].Spec.Limits {
+			var broken string
+			switch item.Type {
+			case corev1.LimitTypePod:
+				broken = breaks(item, amounts(pod, requestsOf), amounts(pod, limitsOf))
+			case corev1.LimitTypeContainer:
+				for j := range pod.Containers {
+					c := &pod.Containers[j]
+					broken = cmp.Or(broken, breaks(item, plain(c.Resources.Requests), plain(c.Resources.Limits)))
+				}
+			}
+			if broken != "" {
+				return "LimitRange " + ranges[i].Name + " " + broken
+			}
+		}
+	}
+	return ""
+}
+
+func breaks(item corev1.LimitRangeItem, requests, limits fit.Resources) string {
+	for name, most := range item.Max {
+		asked := max(requests[string(name)], limits[string(name)])
+		if allowed := plain(corev1.ResourceList{name: most})[string(name)]; asked > allowed {
+			return fmt.Sprintf("allows a %s at most %s of %s, not %s", strings.ToLower(string(item.Type)), most.String(), name, unit(string(name), asked))
+		}
+	}
+	for name, least := range item.Min {
+		asked, set := requests[string(name)]
+		if needed := plain(corev1.ResourceList{name: least})[string(name)]; !set || asked < needed {
+			return fmt.Sprintf("asks a %s for at least %s of %s, not %s", strings.ToLower(string(item.Type)), least.String(), name, unit(string(name), asked))
+		}
+	}
+	return ""
+}
