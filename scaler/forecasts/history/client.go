@@ -8,19 +8,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"math"
 	"net/http"
 	"net/url"
-	"sort"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/api"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 	"k8s.io/client-go/rest"
-
-	"github.com/plimsoll/plimsoll/policy/forecast"
 )
 
 const (
@@ -31,8 +27,8 @@ const (
 	maxSeries = 5
 	// maxBody of an answer: maxSeries with MaxPoints take less than half of it.
 	maxBody = 1 << 20
-	// timeout of one request, the API's own limit
-	timeout = 30 * time.Second
+	// Timeout of one request. The API's own limit is 30 s, but who cannot answer a week of points in 10 s is overloaded.
+	timeout = 10 * time.Second
 	// A value may be that old where the source has none at the very time: as long as Prometheus' own default, but
 	// not longer than the points are apart, and not shorter than most targets are scraped.
 	longestLookback  = 5 * time.Minute
@@ -43,9 +39,13 @@ const (
 type Failure string
 
 const (
-	// Refused: the query itself cannot be evaluated; asking again will not help.
+	// Invalid: the query is no PromQL, or none that may be asked here.
+	Invalid Failure = "invalid"
+	// Refused: the query cannot be evaluated.
 	Refused Failure = "refused"
-	// Unreachable: nobody answered, or not in time, or the API server does not let us.
+	// Forbidden: the API server does not let the scaler ask, or does not know the query API.
+	Forbidden Failure = "forbidden"
+	// Unreachable: nobody answered, or not in time.
 	Unreachable Failure = "unreachable"
 )
 
@@ -53,6 +53,8 @@ const (
 type Error struct {
 	Failure Failure
 	err     error
+	// silent says that nobody answered at all, which all queries have in common. A slow or too large query has not.
+	silent bool
 }
 
 func (e *Error) Error() string { return e.err.Error() }
@@ -60,8 +62,9 @@ func (e *Error) Unwrap() error { return e.err }
 
 // Client asks the query API. It is safe for concurrent use.
 type Client struct {
-	http *http.Client
-	base url.URL
+	transport http.RoundTripper
+	base      url.URL
+	breaker   breaker
 }
 
 // New returns a client that asks query.plimsoll.dev of the API server with the configuration's credentials.
@@ -74,44 +77,82 @@ func New(config *rest.Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the API server's address %q cannot be read: %w", config.Host, err)
 	}
-	return &Client{http: client, base: *base}, nil
-}
-
-// Answer is one series, as far as the query has exactly one.
-type Answer struct {
-	// Points are in order of time, at multiples of the step; where there was no value or more than one, there is none.
-	Points []forecast.Point
-	// Ambiguous is how many times had several values, and Series names some of those series; Newest is the last such time.
-	Ambiguous int
-	Series    []string
-	Newest    time.Time
-}
-
-// Range asks for the values of a query at from, from+step, ... up to and with to: at most MaxPoints of them. The error
-// is an *Error, or the context's.
-func (c *Client) Range(ctx context.Context, namespace, query string, r Span) (Answer, error) {
-	client, err := api.NewClient(api.Config{Address: c.address(namespace), RoundTripper: c.http.Transport})
-	if err != nil {
-		return Answer{}, &Error{Unreachable, fmt.Errorf("the query API's address %q cannot be used: %w", c.address(namespace), err)}
+	base.Path = strings.TrimSuffix(base.Path, "/")
+	transport := client.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
 	}
-	_ = client
-	return Answer{}, errors.ErrUnsupported
+	return &Client{transport: limited{transport}, base: *base}, nil
 }
 
-// Span is the times to ask for.
+// Span is the times to ask for: From, From+Step, ... up to and with To.
 type Span struct {
 	From, To time.Time
 	Step     time.Duration
 }
 
-func (c *Client) address(namespace string) string {
-	u := c.base
-	u.Path += "apis/query.plimsoll.dev/v1alpha1/namespaces/" + namespace + "/sources/default/proxy"
-	return u.String()
+// Next is the part of a span that one request may ask for.
+func (s Span) Next() Span {
+	if last := s.From.Add((MaxPoints - 1) * s.Step); last.Before(s.To) {
+		s.To = last
+	}
+	return s
 }
 
-var _ = promv1.NewAPI
-var _ = model.TimeFromUnix
-var _ = math.NaN
-var _ = sort.Strings
-var _ = io.EOF
+// Range asks for the values of a query in a namespace, at most MaxPoints of them. The error is an *Error, or the
+// context's.
+func (c *Client) Range(ctx context.Context, namespace, query string, span Span) (Answer, error) {
+	if err := c.breaker.open(time.Now()); err != nil {
+		return Answer{}, err
+	}
+	matrix, err := c.ask(ctx, namespace, query, span.Next())
+	if ctx.Err() != nil {
+		return Answer{}, ctx.Err()
+	}
+	c.breaker.note(time.Now(), err)
+	if err != nil {
+		return Answer{}, err
+	}
+	return answerOf(matrix), nil
+}
+
+func (c *Client) ask(ctx context.Context, namespace, query string, span Span) (model.Matrix, error) {
+	address := c.base
+	address.Path += "/apis/query.plimsoll.dev/v1alpha1/namespaces/" + url.PathEscape(namespace) + "/sources/default/proxy"
+	client, err := api.NewClient(api.Config{Address: address.String(), RoundTripper: c.transport})
+	if err != nil {
+		return nil, &Error{Failure: Unreachable, err: fmt.Errorf("the query API's address %s cannot be used: %w", address.String(), err)}
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	lookback := min(longestLookback, max(shortestLookback, span.Step))
+	value, _, err := promv1.NewAPI(client).QueryRange(ctx, query, promv1.Range{Start: span.From, End: span.To, Step: span.Step},
+		promv1.WithTimeout(timeout), promv1.WithLookbackDelta(lookback), promv1.WithLimit(maxSeries))
+	if err != nil {
+		return nil, failure(err)
+	}
+	matrix, ok := value.(model.Matrix)
+	if !ok {
+		return nil, &Error{Failure: Refused, err: fmt.Errorf("the query has a %s as its result; it must be one series of numbers", value.Type())}
+	}
+	return matrix, nil
+}
+
+// failure classifies what the API's client returns.
+func failure(err error) *Error {
+	var refused *promv1.Error
+	if !errors.As(err, &refused) {
+		return &Error{Failure: Unreachable, err: fmt.Errorf("the query API does not answer: %w", err), silent: true}
+	}
+	switch {
+	case refused.Type == promv1.ErrBadData:
+		return &Error{Failure: Invalid, err: fmt.Errorf("the query cannot be used: %s", refused.Msg)}
+	case refused.Type == promv1.ErrExec:
+		return &Error{Failure: Refused, err: fmt.Errorf("the source refuses the query: %s", refused.Msg)}
+	case refused.Type == promv1.ErrClient && strings.HasSuffix(refused.Msg, "403"):
+		return &Error{Failure: Forbidden, err: errors.New("the scaler may not ask the query API; it needs the verb create for sources/proxy of query.plimsoll.dev")}
+	case refused.Type == promv1.ErrClient && strings.HasSuffix(refused.Msg, "404"):
+		return &Error{Failure: Forbidden, err: errors.New("this cluster does not serve query.plimsoll.dev; is Plimsoll's adapter installed?")}
+	}
+	return &Error{Failure: Unreachable, err: fmt.Errorf("the query API does not answer: %s", refused.Msg), silent: refused.Type == promv1.ErrServer}
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+import (
+	"time"
+
+	"github.com/plimsoll/plimsoll/policy/forecast"
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+)
+
+// Input is everything that a verdict depends on.
+type Input struct {
+	Now     time.Time
+	Rule    forecast.Rule
+	Invalid string        // why the spec cannot be used; "": it can
+	Lead    time.Duration // from a decision to Ready
+	Target  Target
+	Problem Problem // of the source
+	View    *View   // nil: nothing is learned yet
+	Held    Held
+	// Armed says whether the forecast was trusted, as its status tells: it counts until a view is there.
+	Armed bool
+	// Risen is when the floor last rose; zero: unknown.
+	Risen time.Time
+}
+
+// Target is what is seen of the HPA and its workload.
+type Target struct {
+	Name         string
+	Missing      bool
+	Owner        string // the controller that owns the HPA; "": none
+	PausedBy     string
+	WriteProblem string
+	Contested    bool    // somebody else writes the bounds back
+	PerReplica   float64 // demand that one replica serves
+	Unknown      string  // why PerReplica or the demand are unknown; "": they are known
+
+	Replicas, Ready, Pending, Unschedulable int32
+	Max                                     int32 // the user's own maxReplicas
+	Min                                     int32 // minReplicas as it is now
+}
+
+// Problem is why no values come.
+type Problem struct {
+	Reason  string // one of v1alpha1.ForecastReasons; "": there is no problem
+	Message string
+	AtOnce  bool // it will not pass by itself: to be said at once
+}
+
+// Held is the last floor that could be made from values, and the time of the newest of them. The zero value: there was none.
+type Held struct {
+	Floor int32
+	At    time.Time
+}
+
+// Verdict is what becomes of a forecast.
+type Verdict struct {
+	Effective v1alpha1.ForecastEffect
+	// Floor in replicas; meaningful if Asks. It counts while Effective is Enforcing.
+	Floor int32
+	Asks  bool
+	Phase Phase
+	Limit string // which limit lowered the floor, in a sentence; "": none
+	// Reason and Message are those of the Ready condition.
+	Reason, Message string
+	// Next is in how long the verdict changes by time alone; 0: never.
+	Next time.Duration
+	// Held is what to give to the next decision.
+	Held Held
+}
+
+// Decide is the verdict on a forecast.
+func Decide(in Input) Verdict {
+	asked, known := floorOf(in)
+	v := Verdict{Limit: asked.Limit, Held: in.Held}
+	if known && in.View.Newest.Time.After(in.Held.At) || v.Held.At.IsZero() && known {
+		v.Held.At = in.View.Newest.Time
+	}
+	if v.Held.At.IsZero() {
+		v.Phase = GivenUp
+	} else {
+		v.Floor, v.Phase, v.Next = Hold(HoldInput{
+			Last: in.Held.Floor, Forecast: asked.Replicas, Known: known,
+			Age: in.Now.Sub(v.Held.At), Interval: in.Rule.Interval, Patience: Patience(in.Lead, in.Rule.Interval),
+		})
+	}
+	if v.Phase == Fresh || v.Phase == Widening {
+		v.Held.Floor = v.Floor
+	}
+	v.Asks = v.Phase != GivenUp && !in.Target.Missing
+	v.Effective = effect(in, v)
+	v.Reason, v.Message = explain(in, v)
+	return v
+}
+
+// floorOf is what the forecast asks for now. False: that is not known.
+func floorOf(in Input) (forecast.Floor, bool) {
+	if in.View == nil || in.Invalid != "" || in.Target.Missing || in.Target.Unknown != "" {
+		return forecast.Floor{}, false
+	}
+	floor, err := forecast.FloorOf(forecast.FloorInput{
+		Demand: in.View.Demand, PerReplica: in.Target.PerReplica,
+		Replicas: in.Target.Replicas, MaxReplicas: in.Target.Max, MaxIncrease: in.Rule.MaxIncrease,
+	})
+	return floor, err == nil
+}
+
+func effect(in Input, v Verdict) v1alpha1.ForecastEffect {
+	armed := in.Armed
+	if in.View != nil {
+		armed = in.View.Gate.Trust == forecast.Armed
+	}
+	switch {
+	case !armed || !v.Asks || in.Target.Owner != "":
+		return v1alpha1.ForecastDisarmed
+	case in.Rule.Enforce:
+		return v1alpha1.ForecastEnforcing
+	}
+	return v1alpha1.ForecastObserving
+}
