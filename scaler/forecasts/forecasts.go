@@ -6,10 +6,26 @@
 package forecasts
 
 import (
+	"context"
 	"fmt"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/record"
 )
+
+// controllerName is that of the loop in logs and in the metrics of its work queue.
+const controllerName = "forecasts"
 
 // Add puts the forecast loop into a manager. It runs where the manager leads.
 func Add(mgr manager.Manager, o Options) error {
@@ -17,10 +33,64 @@ func Add(mgr manager.Manager, o Options) error {
 	if err != nil {
 		return err
 	}
+	l, err := newLoop(o, mgr.GetClient())
+	if err != nil {
+		return err
+	}
+	l.events = mgr.GetEventRecorder(record.Manager)
+	if err := l.metrics.register(o.Registerer); err != nil {
+		return err
+	}
+	err = builder.ControllerManagedBy(mgr).Named(controllerName).
+		For(&v1alpha1.ScaleForecast{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(l.forecastsOf), builder.WithPredicates(hpaChanges())).
+		WithOptions(controller.Options{MaxConcurrentReconciles: o.Workers}).
+		Complete(l)
+	if err != nil {
+		return fmt.Errorf("cannot add the forecast loop: %w", err)
+	}
+	return nil
+}
+
+func newLoop(o Options, c client.Client) (*loop, error) {
 	source, err := o.newSource()
 	if err != nil {
-		return fmt.Errorf("forecasts: %w", err)
+		return nil, fmt.Errorf("forecasts: %w", err)
 	}
-	_ = source
-	return nil
+	known := &entries{all: map[types.NamespacedName]*entry{}}
+	return &loop{
+		options: o, client: c, source: source, entries: known, observer: o.Observer,
+		loading: make(chan struct{}, o.Loading), metrics: newMeters(known, o.Now),
+	}, nil
+}
+
+// forecastsOf are the forecasts that name an HPA.
+func (l *loop) forecastsOf(ctx context.Context, hpa client.Object) []reconcile.Request {
+	var list v1alpha1.ScaleForecastList
+	if err := l.client.List(ctx, &list, client.InNamespace(hpa.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
+		return nil // the cache is being stopped
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		if list.Items[i].Spec.TargetRef.Name == hpa.GetName() {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
+	}
+	return out
+}
+
+// hpaChanges are those that a floor depends on. An HPA's status changes every 15 seconds, mostly in its metrics only.
+func hpaChanges() predicate.Predicate {
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			was, isHPA := e.ObjectOld.(*autoscalingv2.HorizontalPodAutoscaler)
+			is, isStill := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
+			if !isHPA || !isStill {
+				return true
+			}
+			return was.Generation != is.Generation || was.Status.CurrentReplicas != is.Status.CurrentReplicas ||
+				was.Annotations[record.PausedAnnotation] != is.Annotations[record.PausedAnnotation] ||
+				was.Annotations[record.BaseAnnotation] != is.Annotations[record.BaseAnnotation]
+		},
+	}
 }

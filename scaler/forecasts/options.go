@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/plimsoll/plimsoll/scaler/forecasts/history"
+	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
 // Options of the forecast loop.
@@ -23,6 +24,8 @@ type Options struct {
 	// RESTConfig reaches the kube-apiserver whose query.plimsoll.dev is asked, with the scaler's own credentials.
 	// Default: the manager's.
 	RESTConfig *rest.Config
+	// Observer looks at HPAs. Default: through the manager's client, without indexes.
+	Observer situation.Observer
 	// Workers is how many forecasts are worked on at once. Default: 8.
 	Workers int
 	// Loading is how many of the workers may read history at once. Default: 2.
@@ -51,6 +54,12 @@ func (o Options) withDefaults(mgr manager.Manager) (Options, error) {
 	}
 	if o.RESTConfig == nil {
 		o.RESTConfig = mgr.GetConfig()
+	}
+	if o.Observer.Reader == nil {
+		o.Observer.Reader = mgr.GetClient()
+	}
+	if o.Observer.Now == nil {
+		o.Observer.Now = o.Now
 	}
 	if o.Registerer == nil {
 		o.Registerer = metrics.Registry

@@ -12,6 +12,9 @@ import (
 	"github.com/plimsoll/plimsoll/policy/forecast"
 )
 
+// largest magnitude that a forecast can be made from; NaN and infinity are not below it.
+const largest = 1e100
+
 // Answer is the series of a query, as far as it has exactly one.
 type Answer struct {
 	// Points are in order of time. A time without a value, with one that is no number, or with several has none.
@@ -57,7 +60,7 @@ func answerOf(matrix model.Matrix) Answer {
 		switch {
 		case same-i > 1:
 			a.Ambiguous = points[i].Time
-		case !math.IsNaN(points[i].Value) && !math.IsInf(points[i].Value, 0):
+		case math.Abs(points[i].Value) <= largest:
 			a.Points = append(a.Points, points[i])
 		}
 		i = same
