@@ -81,13 +81,17 @@ func ofFloor(s *situation.Situation, out *situation.Outcome) news {
 	case by.Kind == bounds.KindBase || by.Kind == "":
 		n.mark = "base"
 		return n
-	case out.Result.State.Tail != nil && out.Result.State.Tail.By == by && !asks(out, by):
+	case out.Result.State.Tail != nil && out.Result.State.Tail.By == by:
+		why := "no longer asks for a floor"
+		if asks(out, by) {
+			why = "asks for a smaller floor"
+		}
 		n.mark, n.reason = "sinking "+by.String(), reasonSinking
-		n.text = fmt.Sprintf("%s no longer asks for a floor; minReplicas sinks from %d by %.0f %% a minute, down to %d; at once: kubectl plimsoll override hpa/%s --min %d --for 1h",
-			by, out.Result.State.Tail.From, bounds.DecayPerMinute*100, base.Min, s.HPA.Name, base.Min)
+		n.text = fmt.Sprintf("%s %s; minReplicas sinks from %d by %.0f %% a minute; to lower it now: kubectl plimsoll override hpa/%s --min %d --for 1h",
+			by, why, out.Result.State.Tail.From, bounds.DecayPerMinute*100, s.HPA.Name, base.Min)
 	case window != nil && window.Phase == schedule.RampDown:
 		n.mark, n.reason = "ramp down "+by.String(), reasonSinking
-		n.text = fmt.Sprintf("%s has ended; minReplicas sinks to %d until %s; at once: kubectl plimsoll override hpa/%s --min %d --for 1h",
+		n.text = fmt.Sprintf("%s has ended; minReplicas sinks to %d until %s; to lower it now: kubectl plimsoll override hpa/%s --min %d --for 1h",
 			by, base.Min, clock(window.End.Add(window.RampDown), window.Zone), s.HPA.Name, base.Min)
 	case window != nil && window.Phase == schedule.RampUp && window.Full != nil:
 		n.mark, n.reason = fmt.Sprintf("ramp up %s %d", by, *window.Full), reasonRising
@@ -104,7 +108,7 @@ func ofFloor(s *situation.Situation, out *situation.Outcome) news {
 	return n
 }
 
-// asks says whether who asked for the floor still asks for any: a smaller one sinks too, but is not over.
+// asks says whether who asked for a floor still asks for one.
 func asks(out *situation.Outcome, by bounds.Source) bool {
 	for _, v := range out.Result.Verdicts {
 		if v.Source == by {
@@ -124,7 +128,7 @@ func ofMax(s *situation.Situation, out *situation.Outcome) news {
 		n.text = fmt.Sprintf("maxReplicas stays at %d for now, because the HPA needs more than %d; it follows the demand down, so that nothing is cut", top, base.Max)
 	case top != base.Max:
 		n.mark, n.reason = fmt.Sprintf("%s %d", by, top), reasonMax
-		n.text = fmt.Sprintf("maxReplicas held at %d by %s%s; the HPA's own %d is kept as base", top, by, until(s, out, by), base.Max)
+		n.text = fmt.Sprintf("maxReplicas held at %d by %s%s; the HPA's own %d is kept as base", top, by, until(out, by), base.Max)
 	}
 	return n
 }
@@ -135,7 +139,7 @@ func nowAndUntil(s *situation.Situation, out *situation.Outcome) string {
 	if b.Min == base.Min {
 		return fmt.Sprintf("minReplicas is %d", b.Min)
 	}
-	text := fmt.Sprintf("minReplicas held at %d by %s%s; the HPA's own %d is kept as base", b.Min, by, until(s, out, by), base.Min)
+	text := fmt.Sprintf("minReplicas held at %d by %s%s; the HPA's own %d is kept as base", b.Min, by, until(out, by), base.Min)
 	if b.Min < base.Min {
 		return text
 	}
@@ -146,7 +150,7 @@ func nowAndUntil(s *situation.Situation, out *situation.Outcome) string {
 }
 
 // until is " until 2026-11-12 00:00 CST", in the zone of the schedule; "" without an end.
-func until(_ *situation.Situation, out *situation.Outcome, by bounds.Source) string {
+func until(out *situation.Outcome, by bounds.Source) string {
 	if window := active(out, by); window != nil {
 		return " until " + clock(window.End, window.Zone)
 	}

@@ -112,7 +112,9 @@ func noteOwners(noted []record.Owner, entries []metav1.ManagedFieldsEntry, field
 }
 
 // handBack returns the managed fields without our ownership of the bounds: whoever had them before has them again,
-// unless somebody else owns them by now. The result is nil when we own neither.
+// unless somebody else owns them by now. An owner who took a bound out of his file meanwhile gets it back too, as he
+// would have it without us: his next apply removes it. The result is nil when we own neither, and when nobody would be
+// left, which the API server does not take.
 func handBack(entries []metav1.ManagedFieldsEntry, noted []record.Owner, now time.Time) ([]metav1.ManagedFieldsEntry, error) {
 	var out []metav1.ManagedFieldsEntry
 	for i := range entries {

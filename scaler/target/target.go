@@ -111,6 +111,9 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		all = append(all, afterWrite(s, &out, did)...)
 	}
 	r.tell(s, all)
+	if out.Next.IsZero() {
+		return reconcile.Result{}, nil
+	}
 	return reconcile.Result{RequeueAfter: max(out.Next.Sub(r.now()), 10*time.Millisecond)}, nil
 }
 

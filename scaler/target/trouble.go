@@ -49,8 +49,8 @@ func ofContest(s *situation.Situation, out *situation.Outcome) news {
 	n := news{topic: "contest"}
 	if out.Adoption.Change == bounds.Contested {
 		n.mark, n.reason, n.warning = "contested", reasonContested, true
-		n.text = fmt.Sprintf("%s sets the bounds back whenever they are written, so %s leaves them at its values for some minutes; let it ignore spec.minReplicas and spec.maxReplicas",
-			strings.Join(writers(s.HPA), " or "), "Plimsoll")
+		n.text = fmt.Sprintf("%s sets the bounds back whenever they are written, so they are left alone for some minutes; let it ignore spec.minReplicas and spec.maxReplicas",
+			strings.Join(writers(s.HPA), " or "))
 	}
 	return n
 }
@@ -64,7 +64,7 @@ func ofCap(out *situation.Outcome) news {
 	n := news{topic: "cap"}
 	for _, note := range out.Result.Notes {
 		if note.Reason == bounds.FloorCapped && out.Leave == "" {
-			n.mark, n.reason, n.warning = note.Message, reasonCapped, true
+			n.mark, n.reason, n.warning = "capped", reasonCapped, true // the number rises with every step of a ramp
 			n.text = note.Message + "; let the window state a maxReplicas, or raise the HPA's own"
 		}
 	}

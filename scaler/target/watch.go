@@ -46,7 +46,7 @@ func (r *reconciler) ofSchedule(ctx context.Context, object client.Object) []rec
 	if !ok {
 		return nil
 	}
-	if s.Spec.TargetRef != nil {
+	if s.Spec.TargetRef.IsHPA() {
 		return []reconcile.Request{requestFor(s.Namespace, s.Spec.TargetRef.Name)}
 	}
 	hpas, err := situation.Targets(ctx, r.client, s)
@@ -106,7 +106,9 @@ func pauseChanged(e event.UpdateEvent) bool {
 }
 
 // paused says whether a namespace that has come into sight is paused; its HPAs may have been seen before it.
-func paused(e event.CreateEvent) bool { return e.Object.GetAnnotations()[record.PausedAnnotation] == "true" }
+func paused(e event.CreateEvent) bool {
+	return e.Object.GetAnnotations()[record.PausedAnnotation] == "true"
+}
 
 func requestFor(namespace, name string) reconcile.Request {
 	return reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -94,6 +95,9 @@ func (w writer) handBack(ctx context.Context, hpa *autoscalingv2.HorizontalPodAu
 		return did, fmt.Errorf("HPA %s/%s has its own bounds again, but their ownership cannot be handed back: %w", hpa.Namespace, hpa.Name, err)
 	}
 	keep.Owners = nil
+	if keep.Empty() { // then our annotations go too, and nothing is left that could be ours
+		entries = slices.DeleteFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == record.Manager })
+	}
 	p := patch{Metadata: patchMetadata{Annotations: annotations(hpa, keep, want.remove), ManagedFields: entries}}
 	if len(entries) == 0 && len(p.Metadata.Annotations) == 0 {
 		return did, nil

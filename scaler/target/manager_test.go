@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package target
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/record"
+	"github.com/plimsoll/plimsoll/scaler/situation"
+)
+
+// testManager lets the controller run with its watches and a cache, on the real clock.
+func testManager(t *testing.T, config *rest.Config, s *stage) {
+	registry := prometheus.NewPedanticRegistry()
+	startManager(t, config, registry)
+	require.NoError(t, s.serverSideApply("argocd", 100, 500))
+	floor := func(what string, want int32) {
+		t.Helper()
+		eventually(t, what, func() error {
+			if got := s.bounds().Min; got != want {
+				return fmt.Errorf("minReplicas is %d, want %d", got, want)
+			}
+			return nil
+		})
+	}
+	now := time.Now()
+	schedule := &v1alpha1.ScaleSchedule{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: "event"},
+		Spec: v1alpha1.ScaleScheduleSpec{
+			TargetSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "shop"}}, TimeZone: "UTC",
+			Windows: []v1alpha1.ScheduleWindow{{
+				Name: "now", Start: now.Add(-time.Hour).UTC().Format(time.RFC3339), Duration: &metav1.Duration{Duration: 100 * time.Hour}, MinReplicas: of(400),
+			}},
+		},
+	}
+	require.NoError(t, s.c.Create(ctxOf(s), schedule))
+	floor("a schedule that selects it", 400)
+	eventually(t, "the event on the HPA", func() error {
+		var list eventsv1.EventList
+		require.NoError(t, s.c.List(ctxOf(s), &list, client.InNamespace(s.ns)))
+		for _, e := range list.Items {
+			if e.Reason == reasonHeld && e.Regarding.Name == "shop" {
+				return nil
+			}
+		}
+		return fmt.Errorf("%d events, none that the floor is held", len(list.Items))
+	})
+
+	schedule.Spec.Windows[0].MinReplicas = of(420)
+	require.NoError(t, s.c.Update(ctxOf(s), schedule))
+	floor("a schedule that changed", 420)
+	s.override(record.Override{Min: of(10), Until: time.Now().Add(3 * time.Second)})
+	floor("an override", 10)
+	floor("the override is over without any change of an object", 420)
+
+	pause := func(value string) {
+		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.ns}}
+		require.NoError(t, s.c.Patch(ctxOf(s), ns, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"plimsoll.dev/paused":`+value+`}}}`))))
+	}
+	pause(`"true"`)
+	eventually(t, "the namespace is seen to be paused", func() error {
+		var list eventsv1.EventList
+		require.NoError(t, s.c.List(ctxOf(s), &list, client.InNamespace(s.ns)))
+		for _, e := range list.Items {
+			if e.Reason == reasonPaused {
+				return nil
+			}
+		}
+		return fmt.Errorf("no event that it is paused")
+	})
+	schedule.Spec.Windows[0].MinReplicas = of(440)
+	require.NoError(t, s.c.Update(ctxOf(s), schedule))
+	pause("null")
+	floor("the namespace goes on", 440)
+	require.NotZero(t, series(t, registry))
+
+	require.NoError(t, s.c.Delete(ctxOf(s), s.get()))
+	eventually(t, "the series vanish", func() error {
+		if n := series(t, registry); n != 0 {
+			return fmt.Errorf("%d series", n)
+		}
+		return nil
+	})
+}
+
+func startManager(t *testing.T, config *rest.Config, registry prometheus.Registerer) {
+	mgr, err := ctrl.NewManager(config, ctrl.Options{Scheme: scheme(t), Metrics: metricsserver.Options{BindAddress: "0"}})
+	require.NoError(t, err)
+	require.NoError(t, situation.Indexes(t.Context(), mgr.GetFieldIndexer()))
+	require.NoError(t, Add(mgr, Options{Registerer: registry}))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+}
+
+// series counts those of HPAs named shop in namespaces that exist only for the manager's test.
+func series(t *testing.T, registry *prometheus.Registry) int {
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	count := 0
+	for _, f := range families {
+		if f.GetName() == "plimsoll_hpa_min_replicas" {
+			for _, m := range f.GetMetric() {
+				for _, l := range m.GetLabel() {
+					if l.GetName() == "by" && l.GetValue() == "event/now" {
+						count++
+					}
+				}
+			}
+		}
+	}
+	return count
+}
