@@ -129,9 +129,12 @@ func (e *evaluation) tail(floor claim) *Tail {
 }
 
 // expected says whether the floor that was applied may sink at once: the user lowered it in the HPA itself, or it is
-// on its ramp.
+// on its ramp, or that is over.
 func (e *evaluation) expected() bool {
 	if e.State.FloorBy.Kind == KindBase {
+		return true
+	}
+	if ends := e.State.RampEnds; !ends.IsZero() && !e.Now.Before(ends) {
 		return true
 	}
 	for _, c := range e.Contributions {
@@ -181,6 +184,9 @@ func (e *evaluation) combine(top, floor claim, tail *Tail) {
 		return
 	}
 	e.out.State.Applied, e.out.State.FloorBy, e.out.State.Since = &b, floor.by, e.Now
+	if floor.contribution >= 0 {
+		e.out.State.RampEnds = e.Contributions[floor.contribution].RampEnds
+	}
 	if old := e.State.Applied; old != nil && *old == b {
 		e.out.State.Since = e.State.Since
 	}

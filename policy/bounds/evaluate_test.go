@@ -90,6 +90,19 @@ func TestARampIsNotSlowedDown(t *testing.T) {
 	}
 }
 
+// A window whose ramp is over is gone at once, also if nobody looked while it sank; one that is deleted earlier decays.
+func TestAfterItsRampAWindowIsGone(t *testing.T) {
+	in := Input{Now: noon, Base: Bounds{2, 100}}
+	in.Contributions = []Contribution{window("evening", Contribution{MinReplicas: p(40), Until: noon.Add(time.Minute), RampEnds: noon.Add(10 * time.Minute)})}
+	in.State, in.Contributions = Evaluate(in).State, nil
+	in.Now = noon.Add(2 * time.Minute)
+	deleted := Evaluate(in)
+	require.True(t, deleted.Has(Decaying))
+	require.Equal(t, int32(40), deleted.Bounds.Min)
+	in.Now = noon.Add(10 * time.Minute)
+	require.Equal(t, in.Base, Evaluate(in).Bounds)
+}
+
 func TestAVanishedFloorDecays(t *testing.T) {
 	in := Input{Now: noon, Base: Bounds{2, 100}, Contributions: []Contribution{forecast(50)}}
 	in.State = Evaluate(in).State

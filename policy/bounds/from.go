@@ -6,7 +6,7 @@ import "github.com/plimsoll/plimsoll/policy/schedule"
 
 // FromWindow is the contribution of an active window of a schedule.
 func FromWindow(a schedule.Active) Contribution {
-	return Contribution{
+	c := Contribution{
 		Source:      Source{Kind: KindSchedule, Name: a.Schedule, Part: a.Window},
 		Reason:      a.Reason,
 		MinReplicas: copied(a.Min),
@@ -18,6 +18,10 @@ func FromWindow(a schedule.Active) Contribution {
 		Priority:    a.Priority,
 		Until:       a.End,
 	}
+	if a.RampDown > 0 {
+		c.RampEnds = a.End.Add(a.RampDown)
+	}
+	return c
 }
 
 // FromWindows are the contributions of a schedule's decision.

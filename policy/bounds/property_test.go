@@ -36,6 +36,9 @@ func drawContribution(t *rapid.T) Contribution {
 	if rapid.Float64().Draw(t, "ramps") < 0.1 {
 		c.RaiseOnly, c.Sinking = true, true
 	}
+	if rapid.Bool().Draw(t, "has ramp") {
+		c.RampEnds = noon.Add(time.Duration(rapid.IntRange(0, 7200).Draw(t, "ramp ends")) * time.Second)
+	}
 	return c
 }
 
@@ -114,7 +117,8 @@ func TestFloorsSinkSlowly(t *testing.T) {
 		walk(t, func(in Input, r Result) {
 			before, elapsed := in.present().Min, in.Now.Sub(last)
 			last = in.Now
-			excused := r.Has(RampingDown) || r.Has(FloorCapped) || in.anyHardMax() || in.State.FloorBy.Kind == KindBase || in.State.Applied == nil
+			excused := r.Has(RampingDown) || r.Has(FloorCapped) || in.anyHardMax() || in.State.FloorBy.Kind == KindBase || in.State.Applied == nil ||
+				!in.State.RampEnds.IsZero() && !in.Now.Before(in.State.RampEnds)
 			for _, c := range in.Contributions {
 				excused = excused || c.Override || c.Sinking
 			}

@@ -64,7 +64,10 @@ type Contribution struct {
 
 	// Sinking says that MinReplicas is on its own ramp down, so that it needs no other decay.
 	Sinking bool
-	Until   time.Time // the end, for explanations; zero: open
+	// RampEnds is when its ramp down is over: a floor that is gone then has sunk as planned, also if nobody looked
+	// meanwhile. Zero: it has no ramp.
+	RampEnds time.Time
+	Until    time.Time // the end, for explanations; zero: open
 }
 
 // State is what has to be remembered between evaluations. The zero value is the state of an HPA that has its own bounds.
@@ -72,6 +75,7 @@ type State struct {
 	Applied  *Bounds     // what was written last; nil: the HPA has its own bounds
 	Since    time.Time   // when Applied was first wanted
 	FloorBy  Source      // who won Applied.Min
+	RampEnds time.Time   // of the contribution that won Applied.Min; zero: it has no ramp down
 	Tail     *Tail       // a floor that ended and is sinking
 	FrozenAt int32       // the floor that a freeze has collected; 0: none
 	Reverts  []time.Time // when somebody put the base back while other bounds were wanted

@@ -72,6 +72,7 @@ type appliedText struct {
 	Max      *int32         `json:"max,omitempty"`
 	By       *sourceText    `json:"by,omitempty"`
 	Since    *time.Time     `json:"since,omitempty"`
+	RampEnds *time.Time     `json:"rampEnds,omitempty"`
 	Sinking  *sinkingText   `json:"sinking,omitempty"`
 	FrozenAt int32          `json:"frozenAt,omitempty"`
 	Reverts  []time.Time    `json:"reverts,omitempty"`
@@ -133,6 +134,9 @@ func (a appliedText) into(r *Record) {
 	if a.Since != nil {
 		s.Since = *a.Since
 	}
+	if a.RampEnds != nil {
+		s.RampEnds = *a.RampEnds
+	}
 	if t := a.Sinking; t != nil {
 		s.Tail = &bounds.Tail{From: t.From, Since: t.Since, By: t.By.source()}
 	}
@@ -160,6 +164,10 @@ func (r Record) Format() (base, applied string) {
 	if since := r.State.Since; !since.IsZero() {
 		since = since.UTC()
 		a.Since = &since
+	}
+	if ends := r.State.RampEnds; !ends.IsZero() {
+		ends = ends.UTC()
+		a.RampEnds = &ends
 	}
 	if t := r.State.Tail; t != nil {
 		a.Sinking = &sinkingText{From: t.From, Since: t.Since.UTC(), By: textOf(t.By)}
