@@ -15,12 +15,14 @@ import (
 // watched are the kinds whose caches must be filled before anything is decided. A standby fills them too, so that it can
 // act as soon as it leads.
 func watched() []client.Object {
+	namespace := new(metav1.PartialObjectMetadata) // whether it is paused is in its annotations
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	return []client.Object{
 		&autoscalingv2.HorizontalPodAutoscaler{},
 		&v1alpha1.ScaleSchedule{},
 		&v1alpha1.ScaleForecast{},
 		&corev1.Pod{},
-		&corev1.Namespace{},
+		namespace,
 	}
 }
 

@@ -45,7 +45,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := addControllers(mgr, o); err != nil {
+	if err := addControllers(ctx, mgr, o); err != nil {
 		return err
 	}
 	if err := addProbes(ctx, mgr); err != nil {
