@@ -22,6 +22,6 @@ Installed on the PATH under the name kubectl-plimsoll it is also a kubectl plugi
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newDemo(stdout, stderr), newExplain(), newInstall(stderr), newLint(), newPlan(stderr), newPreflight(stderr), newReport(stderr), newUninstall(stderr), newUpcoming(stderr))
+	root.AddCommand(newDemo(stdout, stderr), newExplain(stderr), newInstall(stderr), newLint(), newOverride(os.Stdin, stderr), newPause(stderr), newPlan(stderr), newPreflight(stderr), newReport(stderr), newResume(stderr), newUninstall(stderr), newUpcoming(stderr))
 	return root
 }

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
 // IndexField adds an index by namespace and value.
@@ -119,4 +120,19 @@ func resourceOf(object client.Object) schema.GroupResource {
 		return autoscalingv2.Resource("horizontalpodautoscalers")
 	}
 	return corev1.Resource("namespaces")
+}
+
+// PodNames are the names of a workload's pods.
+func (s *Snapshot) PodNames(namespace, kind, name string) map[string]bool {
+	items, err := s.pods.ByIndex(situation.PodWorkloadIndex, namespace+"/"+kind+"/"+name)
+	if err != nil {
+		return nil // there is no such index: nothing is known
+	}
+	names := make(map[string]bool, len(items))
+	for _, item := range items {
+		if pod, ok := item.(*corev1.Pod); ok {
+			names[pod.Name] = true
+		}
+	}
+	return names
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -98,4 +99,13 @@ func Sentence(err error) error {
 		return fmt.Errorf("the API server did not answer in time; give it longer with --request-timeout (%w)", err)
 	}
 	return err
+}
+
+// User is who the kubeconfig's credentials belong to, as the API server knows them; "" if it does not say.
+func (c *Cluster) User(ctx context.Context) string {
+	review := &authenticationv1.SelfSubjectReview{}
+	if err := c.Create(ctx, review); err != nil {
+		return ""
+	}
+	return review.Status.UserInfo.Username
 }
