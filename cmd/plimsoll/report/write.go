@@ -97,9 +97,9 @@ func Make(usages []Usage, price Price) Report {
 
 func rowOf(u Usage, price *float64) Row {
 	amount := func(hours float64) Amount {
-		a := Amount{ReplicaHours: hours}
+		a := Amount{ReplicaHours: rounded(hours)}
 		if price != nil {
-			cost := hours * *price
+			cost := rounded(hours * *price)
 			a.Cost = &cost
 		}
 		return a
@@ -120,6 +120,9 @@ func rowOf(u Usage, price *float64) Row {
 	}
 	return row
 }
+
+// rounded drops what adding up many small numbers leaves behind.
+func rounded(v float64) float64 { return math.Round(v*1e6) / 1e6 }
 
 func (r *Row) add(other Row) {
 	for _, pair := range [][2]*Amount{
