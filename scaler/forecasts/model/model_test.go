@@ -117,7 +117,9 @@ func TestWrongByTenDisarms(t *testing.T) {
 		"too high: the demand is mostly a tenth of it": func(n int) float64 { return pick(n%10 == 0, 1, 0.1) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, err := New(rule(), 10*time.Minute, days(14, shape))
+			careful := rule()
+			careful.Quantile = 0.99 // it has to cover the rare returns
+			m, err := New(careful, 10*time.Minute, days(14, shape))
 			require.NoError(t, err)
 			require.Equal(t, forecast.Armed, m.Gate().Trust)
 			disarmedAfter := 0
@@ -136,6 +138,20 @@ func TestWrongByTenDisarms(t *testing.T) {
 			t.Logf("disarmed after %d points: %s", disarmedAfter, m.Gate().Reason)
 		})
 	}
+}
+
+// A demand that falls to a tenth for good is followed: what was wrong by ten is less than wrong by two after two hours.
+func TestFollowsAFall(t *testing.T) {
+	m, err := New(rule(), 10*time.Minute, days(14, shape))
+	require.NoError(t, err)
+	at := noon
+	for range 24 {
+		at = at.Add(fiveMinutes)
+		require.NoError(t, m.Learn(forecast.Point{Time: at, Value: shape(at) / 10}))
+	}
+	v, err := m.Look(at)
+	require.NoError(t, err)
+	require.Less(t, v.Expected.Value, 2*shape(at)/10)
 }
 
 func pick(first bool, a, b float64) float64 {
