@@ -135,7 +135,7 @@ func (e *evaluation) pickFloor(top claim) claim {
 		}
 		n, states := e.floor(c)
 		if c.Freeze {
-			e.out.State.FrozenAt = max(e.out.State.FrozenAt, min(n, max(top.value, e.Observed.Replicas)))
+			e.out.State.FrozenAt = max(e.out.State.FrozenAt, min(n, max(top.value, e.Observed.Replicas, e.State.FrozenAt)))
 			e.note(Frozen, "%s keeps at least %d replicas", c.Source, n)
 		}
 		if !states || setter >= 0 && c.outranks(e.Contributions[setter]) < 0 {
