@@ -27,3 +27,8 @@ func (o Observer) Around(ctx context.Context, standIn *autoscalingv2.HorizontalP
 	s.Ready, err = o.ready(ctx, s)
 	return s, err
 }
+
+// SchedulesOf are the ScaleSchedules that mean an HPA, by name.
+func (o Observer) SchedulesOf(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler) ([]v1alpha1.ScaleSchedule, error) {
+	return o.schedules(ctx, hpa)
+}

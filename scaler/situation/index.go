@@ -18,7 +18,7 @@ import (
 
 // The indexes of a cache for which Observer.Indexed may be set.
 const (
-	ScheduleTargetIndex = "plimsoll.dev/target"   // ScaleSchedule: the HPA's name, or bySelector
+	ScheduleTargetIndex = "plimsoll.dev/target"   // ScaleSchedule: the HPA's name, bySelector, or WorkloadValue
 	ForecastTargetIndex = "plimsoll.dev/target"   // ScaleForecast: the HPA's name
 	PodWorkloadIndex    = "plimsoll.dev/workload" // Pod: "Deployment/shop"
 	bySelector          = "(selector)"            // no object has this name
@@ -49,12 +49,15 @@ func scheduleTargets(object client.Object) []string {
 	case !ok:
 		return nil
 	case s.Spec.TargetRef.IsWorkload():
-		return nil // workloads without an HPA have no bounds
+		return []string{WorkloadValue(s.Spec.TargetRef.Kind, s.Spec.TargetRef.Name)}
 	case s.Spec.TargetRef != nil:
 		return []string{s.Spec.TargetRef.Name}
 	}
 	return []string{bySelector}
 }
+
+// WorkloadValue is what ScheduleTargetIndex has for a ScaleSchedule of a workload without an HPA.
+func WorkloadValue(kind, name string) string { return kind + "/" + name }
 
 func forecastTargets(object client.Object) []string {
 	f, ok := object.(*v1alpha1.ScaleForecast)

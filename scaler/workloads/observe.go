@@ -137,7 +137,11 @@ func (o Observer) read(ctx context.Context, w *Workload) error {
 // schedules are those that name the workload, by name.
 func (o Observer) schedules(ctx context.Context, key Key) ([]v1alpha1.ScaleSchedule, error) {
 	var list v1alpha1.ScaleScheduleList
-	if err := o.Around.Reader.List(ctx, &list, client.InNamespace(key.Namespace)); err != nil {
+	options := []client.ListOption{client.InNamespace(key.Namespace)}
+	if o.Around.Indexed {
+		options = append(options, client.MatchingFields{situation.ScheduleTargetIndex: situation.WorkloadValue(key.Kind, key.Name)})
+	}
+	if err := o.Around.Reader.List(ctx, &list, options...); err != nil {
 		return nil, fmt.Errorf("list the ScaleSchedules of namespace %s: %w", key.Namespace, err)
 	}
 	found := slices.DeleteFunc(list.Items, func(s v1alpha1.ScaleSchedule) bool {
