@@ -98,7 +98,7 @@ func (l *loop) look(ctx context.Context, f *v1alpha1.ScaleForecast, e *entry, no
 	s, err := l.observer.Observe(ctx, types.NamespacedName{Namespace: f.Namespace, Name: f.Spec.TargetRef.Name})
 	switch {
 	case apierrors.IsNotFound(err):
-		in.Target.Missing = true
+		in.Target.Missing, err = true, nil
 	case err != nil:
 		return in, seen, fmt.Errorf("cannot look at HPA %s: %w", f.Spec.TargetRef.Name, err)
 	default:
