@@ -6,37 +6,129 @@ package scaler
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/utils/ptr"
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
 // replicas is how many scalers run side by side.
 const replicas = 1
 
 // A window raises a real HPA, says so, and gives everything back.
-func TestAWindowRaisesTheFloorAndGivesItBack(t *testing.T) {
+func TestAWindowRaisesTheBoundsAndGivesThemBack(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, shared, bounds.Bounds{Min: 9, Max: 20}, 50)
-	w := s.opens(t, window{fields: "minReplicas: 10, maxReplicas: 30, rampDown: 0s"})
-	s.bounds(t, 10, 30)
-	s.scaledTo(t, 10)
-	s.event(t, "BoundsHeld", "minReplicas held at 10 by ScaleSchedule sale/peak until", "9 is kept as base", "kubectl plimsoll override hpa/shop --min 9")
-	status := s.says(t, "sale", v1alpha1.ScheduleActive).Status
+	s := newScene(t, shared, bounds.Bounds{Min: 2, Max: 20}, 50)
+	w := s.opens(t, window{fields: "minReplicas: 24, maxReplicas: 30, rampDown: 1s"})
+	s.bounds(t, 24, 30)
+	s.scaledTo(t, 24)
+	s.event(t, "BoundsHeld", "minReplicas held at 24 by ScaleSchedule sale/peak until", "2 is kept as base", "kubectl plimsoll override hpa/shop --min 2")
+	status := s.says(t, w.name, v1alpha1.ScheduleActive).Status
 	require.Equal(t, "peak", status.Active)
 	require.EqualValues(t, 1, status.Targets)
-	require.EqualValues(t, 10, *status.MinReplicas)
+	require.EqualValues(t, 24, *status.MinReplicas)
 	require.EqualValues(t, 30, *status.MaxReplicas)
 	require.NotEmpty(t, status.Next)
-	require.Error(t, s.tryServerSideApply(s.base), "the owner's server-side apply conflicts while Plimsoll has the fields")
+	require.True(t, apierrors.IsConflict(s.tryServerSideApply(s.base)), "while Plimsoll has the fields, the owner's server-side apply conflicts")
 
 	s.closes(t, w)
 	s.restored(t)
-	s.event(t, "BoundsRestored", "minReplicas 9", "maxReplicas 20")
-	s.says(t, "sale", v1alpha1.ScheduleIdle)
-	s.base = bounds.Bounds{Min: 7, Max: 21}
+	s.event(t, "BoundsRestored", "minReplicas 2", "maxReplicas 20")
+	s.says(t, w.name, v1alpha1.ScheduleIdle)
+	s.scaledTo(t, 5)
+	s.base = bounds.Bounds{Min: 3, Max: 21}
 	s.serverSideApply(t, s.base)
-	s.bounds(t, 7, 21)
+	s.restored(t)
+}
+
+// What an owner applies on the client's side stays theirs, too: a new file takes effect, and removes what is no longer in it.
+func TestAClientSideOwnerGetsTheFieldsBack(t *testing.T) {
+	t.Parallel()
+	s := newSceneOwned(t, shared, bounds.Bounds{Min: 2, Max: 20}, 50, (*scene).clientSideApply)
+	w := s.opens(t, window{fields: "minReplicas: 8, rampDown: 1s"})
+	s.bounds(t, 8, 20)
+	s.closes(t, w)
+	s.restored(t)
+	s.base = bounds.Bounds{Min: 3, Max: 21}
+	s.clientSideApply(t, s.base)
+	s.restored(t)
+	s.clientSideApply(t, s.base)
+	s.restored(t)
+}
+
+// A schedule that is deleted in its window leaves a floor that sinks in steps, and then nothing.
+func TestADeletedScheduleLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, shared, bounds.Bounds{Min: 9, Max: 20}, 50)
+	w := s.opens(t, window{fields: "minReplicas: 10, maxReplicas: 30"})
+	s.bounds(t, 10, 30)
+	s.deleteSchedule(t, w.name)
+	s.bounds(t, 10, 20)
+	s.event(t, "BoundsSinking", "no longer asks for a floor")
+	s.restored(t)
+}
+
+// A raised maximum that ends while the HPA needs it follows the demand down, and cuts nothing.
+func TestARaisedMaximumFollowsTheDemandDown(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, shared, bounds.Bounds{Min: 2, Max: 6}, 50)
+	w := s.opens(t, window{fields: "maxReplicas: 30, rampDown: 1s"})
+	s.bounds(t, 2, 30)
+	s.setDemand(160)
+	s.scaledTo(t, 16)
+	s.watch.atLeast(s.ns, 16)
+	s.closes(t, w)
+	s.bounds(t, 2, 16)
+	s.event(t, "MaxRestoring", "follows the demand down")
+	s.says(t, w.name, v1alpha1.ScheduleRestoring)
+	s.watch.atLeast(s.ns, 12)
+	s.setDemand(120)
+	s.bounds(t, 2, 12)
+	s.setDemand(40)
+	s.restored(t)
+	s.scaledTo(t, 4)
+}
+
+// An override beats a window, also downwards, ends by itself, and leaves what the window asks for.
+func TestAnOverrideAndItsEnd(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, shared, bounds.Bounds{Min: 2, Max: 20}, 50)
+	w := s.opens(t, window{fields: "minReplicas: 8, rampDown: 1s"})
+	s.bounds(t, 8, 20)
+	s.override(t, record.Override{Min: ptr.To[int32](6), Until: time.Now().Add(onFor), Reason: "a quiet evening", Author: "jane"})
+	s.bounds(t, 6, 20)
+	s.event(t, "BoundsHeld", "minReplicas held at 6 by", "jane")
+	s.says(t, w.name, v1alpha1.ScheduleOverruled)
+	s.override(t, record.Override{Min: ptr.To[int32](7), Max: ptr.To[int32](30), Until: time.Now().Add(2 * closing)})
+	s.bounds(t, 7, 30)
+	s.bounds(t, 8, 20)
+	s.annotate(t, record.OverrideAnnotation, "{]")
+	s.event(t, "Ignored", "cannot be read")
+	s.annotate(t, record.OverrideAnnotation, "")
+	s.closes(t, w)
+	s.restored(t)
+}
+
+// Pausing freezes the bounds where they are, on the HPA and on its namespace.
+func TestAPause(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, shared, bounds.Bounds{Min: 2, Max: 20}, 50)
+	w := s.opens(t, window{fields: "minReplicas: 8, rampDown: 1s"})
+	s.bounds(t, 8, 20)
+	s.annotate(t, record.PausedAnnotation, "true")
+	s.event(t, "Paused", "the bounds stay at 8..20")
+	s.closes(t, w)
+	s.isOver(t, w)
+	s.says(t, w.name, v1alpha1.SchedulePaused)
+	s.pauseNamespace(t, "true")
+	s.annotate(t, record.PausedAnnotation, "")
+	s.event(t, "Paused", "Namespace "+s.ns)
+	s.bounds(t, 8, 20)
+	s.pauseNamespace(t, "")
+	s.restored(t)
 }

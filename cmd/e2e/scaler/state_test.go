@@ -15,11 +15,9 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
@@ -148,20 +146,6 @@ func ownersOf(hpa *autoscalingv2.HorizontalPodAutoscaler) []string {
 	return owners
 }
 
-// serverSideApply applies the owner's file as `kubectl apply --server-side` does: never by force.
-func (s *scene) serverSideApply(t *testing.T, b bounds.Bounds) {
-	t.Helper()
-	require.NoError(t, s.tryServerSideApply(b))
-}
-
-func (s *scene) tryServerSideApply(b bounds.Bounds) error {
-	object := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal([]byte(s.hpaYAML(b)), &object.Object); err != nil {
-		return err
-	}
-	return s.client.Apply(context.Background(), client.ApplyConfigurationFromUnstructured(object), client.FieldOwner(owner))
-}
-
 // schedule reads a ScaleSchedule's status.
 func (s *scene) schedule(name string) (*v1alpha1.ScaleSchedule, error) {
 	schedule := new(v1alpha1.ScaleSchedule)
@@ -213,14 +197,25 @@ func (s *scene) event(t *testing.T, reason string, words ...string) {
 // annotate sets an annotation of the HPA as a person does; "" takes it away.
 func (s *scene) annotate(t *testing.T, name, value string) {
 	t.Helper()
+	hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: app}}
+	s.annotateObject(t, hpa, name, value)
+}
+
+// pauseNamespace sets the namespace's annotation.
+func (s *scene) pauseNamespace(t *testing.T, value string) {
+	t.Helper()
+	s.annotateObject(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.ns}}, record.PausedAnnotation, value)
+}
+
+func (s *scene) annotateObject(t *testing.T, object client.Object, name, value string) {
+	t.Helper()
 	var set any
 	if value != "" {
 		set = value
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{name: set}}})
 	require.NoError(t, err)
-	hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: app}}
-	require.NoError(t, s.client.Patch(t.Context(), hpa, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("kubectl-annotate")))
+	require.NoError(t, s.client.Patch(t.Context(), object, client.RawPatch(types.MergePatchType, patch), client.FieldOwner("kubectl-annotate")))
 }
 
 // describe shows what a failed test's namespace was like.

@@ -6,6 +6,12 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
 // window is a one-off window that is on until somebody ends it, so that a test need not hurry.
@@ -51,3 +57,28 @@ func (s *scene) closes(t *testing.T, w window) window {
 
 // closing is how long before its end a window learns of it: long enough that a busy scaler has read it by then.
 const closing = 5 * time.Second
+
+// isOver waits until a window that closes is over, and the scaler has seen that.
+func (s *scene) isOver(t *testing.T, w window) {
+	t.Helper()
+	eventually(t, "the end of window "+w.name, func() error {
+		schedule, err := s.schedule(w.name)
+		if err == nil && schedule.Status.Active != "" {
+			err = fmt.Errorf("still active: %s", schedule.Status.Active)
+		}
+		return err
+	})
+}
+
+func (s *scene) deleteSchedule(t *testing.T, name string) {
+	t.Helper()
+	require.NoError(t, s.client.Delete(t.Context(), &v1alpha1.ScaleSchedule{ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: name}}))
+}
+
+// override writes an override as the command line does.
+func (s *scene) override(t *testing.T, o record.Override) {
+	t.Helper()
+	o.Since = time.Now()
+	require.NoError(t, o.Validate())
+	s.annotate(t, record.OverrideAnnotation, o.Format())
+}
