@@ -33,6 +33,9 @@ func (s *Situation) Decide(now time.Time) Outcome {
 		Now: steps(out.Adoption.State, now), Base: base, Contributions: contributions,
 		Observed: s.observed(), State: out.Adoption.State,
 	})
+	if out.Result.State.Applied == nil {
+		out.Result.State.Reverts = nil // nobody is argued with about the HPA's own bounds
+	}
 	if out.Leave == "" {
 		out.Record = record.Record{Base: base, State: out.Result.State, Released: out.Schedule.Released, Owners: s.Record.Owners}
 	}
@@ -101,7 +104,7 @@ func (s *Situation) next(out *Outcome, now time.Time) time.Time {
 		sooner(s.override.Since)
 		sooner(s.override.Until)
 	}
-	for _, revert := range out.Adoption.State.Reverts {
+	for _, revert := range out.Result.State.Reverts {
 		sooner(revert.Add(bounds.RevertWindow))
 	}
 	if tail := out.Result.State.Tail; tail != nil {

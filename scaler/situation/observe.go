@@ -74,8 +74,13 @@ func (o Observer) target(ctx context.Context, key types.NamespacedName) (*Situat
 	if s.Schedules, err = o.schedules(ctx, hpa); err != nil {
 		return nil, err
 	}
-	s.Pods, err = o.pods(ctx, hpa)
-	return s, err
+	if s.Pods, err = o.pods(ctx, hpa); err != nil {
+		return nil, err
+	}
+	if s.Replicas == 0 { // the HPA controller has not looked yet, or the workload is at 0
+		s.Replicas = s.Pods.Total
+	}
+	return s, nil
 }
 
 func (o Observer) schedules(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler) ([]v1alpha1.ScaleSchedule, error) {

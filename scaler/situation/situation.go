@@ -23,7 +23,7 @@ type Situation struct {
 	Schedules []v1alpha1.ScaleSchedule // those that name it, by name
 	Forecasts []v1alpha1.ScaleForecast // those that name it, by name
 	Pods      Pods
-	Replicas  int32                    // what the HPA saw last: its status.currentReplicas
+	Replicas  int32                    // what the HPA saw last: its status.currentReplicas; its pods where it saw nothing yet
 	PausedBy  string                   // "HorizontalPodAutoscaler shop" or "Namespace shop"; "": not paused
 	Owner     string                   // another controller that owns the HPA, "ScaledObject shop"; its bounds are left alone
 	Ready     map[schedule.Target]bool // of the targets of `after`

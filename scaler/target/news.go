@@ -30,6 +30,7 @@ const (
 	reasonCapped     = "FloorCapped"
 	reasonNotReached = "FloorNotReached"
 	reasonProblem    = "Ignored"
+	reasonFailed     = "WriteFailed"
 )
 
 // news is one event. It is told once as long as its mark stays the same.
@@ -52,11 +53,11 @@ func (n news) kind() string {
 func afterWrite(s *situation.Situation, out *situation.Outcome, did done) []news {
 	var all []news
 	live, base, result := situation.LiveBounds(s.HPA), out.Adoption.Base, &out.Result
-	switch out.Adoption.Change {
-	case bounds.Edited:
+	switch {
+	case out.Adoption.Change == bounds.Edited:
 		all = append(all, news{topic: "edit", mark: fmt.Sprint(base), reason: reasonNewBase, text: fmt.Sprintf(
 			"%d..%d are the HPA's own bounds from now on, as somebody has set them; %s", base.Min, base.Max, nowAndUntil(s, out))})
-	case bounds.Reverted:
+	case out.Adoption.Change == bounds.Reverted && did.bounds:
 		all = append(all, news{topic: "revert", mark: fmt.Sprint(len(out.Adoption.State.Reverts)), reason: reasonReverted, warning: true, text: fmt.Sprintf(
 			"%s has set the bounds back to %d..%d; they were written again (%d of at most %d times in %s). %s",
 			strings.Join(writers(s.HPA), " or "), live.Min, live.Max, len(out.Adoption.State.Reverts), bounds.MaxReverts, bounds.RevertWindow, nowAndUntil(s, out))})

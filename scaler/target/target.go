@@ -103,10 +103,11 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		r.forget(name)
 		return reconcile.Result{}, nil
 	case err != nil:
+		r.tell(s, []news{{topic: "write", mark: err.Error(), reason: reasonFailed, warning: true, text: err.Error()}})
 		return reconcile.Result{}, err
 	}
 	r.metrics.show(s, &out)
-	all := standing(s, &out)
+	all := append(standing(s, &out), news{topic: "write"})
 	if did.any() {
 		all = append(all, afterWrite(s, &out, did)...)
 	}
