@@ -4,6 +4,7 @@ package preflight
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,10 @@ import (
 // maxima compares what is asked for with what the HPAs allow.
 func (c *checker) maxima() {
 	for _, t := range c.eventTargets() {
+		if owner := c.owner(t); owner != "" {
+			c.add(Check{Check: "target", For: t.name(), State: Short,
+				ToDo: fmt.Sprintf("the %s %s is scaled by the HPA %s, so a schedule of its replicas is refused: name the HPA as the target", t.hpa.Kind, t.name(), owner)})
+		}
 		worst := t.steps[0]
 		for _, s := range t.steps {
 			if short, most := s.want-s.bounds.Min, worst.want-worst.bounds.Min; short > most || short == most && s.want > worst.want {
@@ -23,7 +28,9 @@ func (c *checker) maxima() {
 		check := Check{
 			Check: "maxReplicas", For: t.name(), Need: fmt.Sprint(worst.want), Have: fmt.Sprint(worst.bounds.Max), State: OK, When: c.when(worst.at),
 		}
-		if worst.bounds.Max != t.base.Max {
+		if standsFor(t.hpa) && worst.bounds.Max == math.MaxInt32 {
+			check.Check, check.Have = "replicas", "no HPA"
+		} else if worst.bounds.Max != t.base.Max {
 			check.Detail = fmt.Sprintf("the HPA's own maximum is %d; the schedule states %d", t.base.Max, worst.bounds.Max)
 		}
 		if worst.bounds.Min < worst.want {

@@ -24,7 +24,7 @@ type Options struct {
 	// At looks at one moment only. Zero: at all intervals of the event that begin within For, or at the next one.
 	At   time.Time
 	For  time.Duration
-	Lead time.Duration // from a decision to Ready pods; ramps begin that much earlier
+	Lead time.Duration // from a decision to Ready pods; ramps begin that much earlier. 0: as measured
 }
 
 // State is what came of a check.
@@ -111,8 +111,9 @@ func Examine(w *World, o Options) (Result, error) {
 
 // find prepares the targets.
 func (c *checker) find() error {
-	for i := range c.HPAs {
-		t, notes := c.targetOf(&c.HPAs[i], c.options, c.zones)
+	all := slices.Concat(c.HPAs, c.workloadTargets())
+	for i := range all {
+		t, notes := c.targetOf(&all[i], c.options, c.zones)
 		c.out.Notes = append(c.out.Notes, notes...)
 		if t != nil {
 			c.targets = append(c.targets, t)
@@ -125,7 +126,8 @@ func (c *checker) find() error {
 			continue
 		}
 		if ref := s.Spec.TargetRef; ref != nil {
-			return fmt.Errorf("the ScaleSchedule %s/%s is for the HPA %s, which does not exist in namespace %s, and is not among the files", s.Namespace, s.Name, ref.Name, s.Namespace)
+			return fmt.Errorf("the ScaleSchedule %s/%s is for the %s %s, which does not exist in namespace %s, and is not among the files",
+				s.Namespace, s.Name, ref.WithDefaults().Kind, ref.Name, s.Namespace)
 		}
 		return fmt.Errorf("no HPA in namespace %s has the labels of the targetSelector of ScaleSchedule %s/%s", s.Namespace, s.Namespace, s.Name)
 	}
@@ -149,7 +151,7 @@ func (c *checker) nothing() error {
 
 // crewOf finds the workload and the pods of a target.
 func (c *checker) crewOf(t *target) crew {
-	out := crew{target: t, workload: c.workload(t.hpa.Namespace, t.hpa.Spec.ScaleTargetRef)}
+	out := crew{target: t, workload: c.workload(t.hpa.Namespace, t.hpa.Spec.ScaleTargetRef.Kind, t.hpa.Spec.ScaleTargetRef.Name)}
 	if out.workload == nil {
 		return out
 	}
@@ -227,6 +229,9 @@ func (c *checker) conclude() {
 		case check.State == Unknown && c.out.Verdict == OK:
 			c.out.Verdict = Unknown
 		}
+	}
+	if slices.ContainsFunc(c.eventTargets(), func(t *target) bool { return t.obs.Lead == 0 }) {
+		c.out.Notes = append(c.out.Notes, "how long pods take to be Ready is not known of every target; ramps begin that much earlier (--lead 5m shows it)")
 	}
 	c.out.Notes = append(c.out.Notes,
 		"counted is what schedules and overrides ask for; the HPA may go higher by itself, up to its maximum. Forecasts and other workloads are counted as they are now",

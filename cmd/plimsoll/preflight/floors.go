@@ -12,12 +12,12 @@ import (
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/schedule"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/record"
+	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
 // maxSteps is how many changes of one target's floor are looked at in one stretch of time.
@@ -48,15 +48,53 @@ func (t *target) name() string { return t.hpa.Namespace + "/" + t.hpa.Name }
 // stretch is a half-open stretch of time.
 type stretch struct{ from, to time.Time }
 
+// appliesTo says whether a schedule means a target: an HPA, or a workload that stands as one (see workloadTargets).
 func appliesTo(s *v1alpha1.ScaleSchedule, hpa *autoscalingv2.HorizontalPodAutoscaler) bool {
-	if s.Namespace != hpa.Namespace {
-		return false
+	if !standsFor(hpa) {
+		return situation.Means(s, hpa)
 	}
-	if ref := s.Spec.TargetRef; ref != nil {
-		return ref.Name == hpa.Name
+	ref := s.Spec.TargetRef
+	return ref.IsWorkload() && s.Namespace == hpa.Namespace && ref.Kind == hpa.Kind && ref.Name == hpa.Name
+}
+
+// standsFor says whether the HPA is none, but stands for a workload without one.
+func standsFor(hpa *autoscalingv2.HorizontalPodAutoscaler) bool {
+	return hpa.Kind != "" && hpa.Kind != v1alpha1.DefaultTargetKind
+}
+
+// workloadTargets are the workloads that schedules name themselves, in the form of HPAs that allow everything: there,
+// what is a floor elsewhere is the number of replicas.
+func (w *World) workloadTargets() []autoscalingv2.HorizontalPodAutoscaler {
+	var all []autoscalingv2.HorizontalPodAutoscaler
+	for i := range w.Workloads {
+		one := &w.Workloads[i]
+		stand := autoscalingv2.HorizontalPodAutoscaler{
+			TypeMeta:   metav1.TypeMeta{Kind: one.Kind},
+			ObjectMeta: metav1.ObjectMeta{Namespace: one.Namespace, Name: one.Name, Annotations: one.Annotations},
+			Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+				MinReplicas: &one.Replicas, MaxReplicas: math.MaxInt32,
+				ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: one.Kind, Name: one.Name},
+			},
+		}
+		means := func(s v1alpha1.ScaleSchedule) bool { return appliesTo(&s, &stand) }
+		if slices.ContainsFunc(w.Event, means) || slices.ContainsFunc(w.Schedules, means) {
+			all = append(all, stand)
+		}
 	}
-	selector, err := metav1.LabelSelectorAsSelector(s.Spec.TargetSelector)
-	return err == nil && selector.Matches(labels.Set(hpa.Labels))
+	return all
+}
+
+// owner is the HPA that scales the workload which a target stands for; "" without one.
+func (w *World) owner(t *target) string {
+	if !standsFor(t.hpa) {
+		return ""
+	}
+	for i := range w.HPAs {
+		if ref := w.HPAs[i].Spec.ScaleTargetRef; w.HPAs[i].Namespace == t.hpa.Namespace && ref.Kind == t.hpa.Kind && ref.Name == t.hpa.Name {
+			return w.HPAs[i].Name
+		}
+	}
+	return ""
 }
 
 // targetOf prepares an HPA; nil if no schedule names it. Notes are what the user should know about it.
@@ -85,46 +123,23 @@ func (w *World) targetOf(hpa *autoscalingv2.HorizontalPodAutoscaler, o Options, 
 	if err != nil {
 		notes = append(notes, fmt.Sprintf("of the HPA %s: %v", t.name(), err))
 	}
-	t.base = bounds.Adopt(liveBounds(hpa), kept.Base, kept.State, o.Now).Base
+	t.base = bounds.Adopt(situation.LiveBounds(hpa), kept.Base, kept.State, o.Now).Base
+	if standsFor(hpa) {
+		t.base.Max = math.MaxInt32
+		if kept.State.Applied != nil {
+			t.base.Min = kept.Base.Min
+		}
+	}
 	if t.override, err = record.ParseOverride(hpa.Annotations); err != nil {
 		notes = append(notes, fmt.Sprintf("of the HPA %s: %v", t.name(), err))
 	}
 	t.obs = schedule.Observations{
-		BaseMin: t.base.Min, BaseMax: t.base.Max, PerReplicaMilli: perReplica(hpa), Lead: o.Lead, AssumeReady: true,
-		Self: schedule.Target{Kind: v1alpha1.DefaultTargetKind, Name: hpa.Name},
+		BaseMin: t.base.Min, BaseMax: t.base.Max, Lead: cmp.Or(o.Lead, w.Leads[t.name()]), AssumeReady: true,
+		Self: schedule.Target{Kind: cmp.Or(hpa.Kind, v1alpha1.DefaultTargetKind), Name: hpa.Name},
 	}
+	// Without a single target a window's demand sets no floor, and that becomes a check of its own.
+	t.obs.PerReplicaMilli, _ = situation.PerReplicaMilli(hpa)
 	return t, notes
-}
-
-func liveBounds(hpa *autoscalingv2.HorizontalPodAutoscaler) bounds.Bounds {
-	b := bounds.Bounds{Min: 1, Max: hpa.Spec.MaxReplicas}
-	if hpa.Spec.MinReplicas != nil {
-		b.Min = *hpa.Spec.MinReplicas
-	}
-	return b
-}
-
-// perReplica is the single AverageValue target of an HPA, by which a demand is divided; 0 without exactly one.
-func perReplica(hpa *autoscalingv2.HorizontalPodAutoscaler) int64 {
-	var goals []int64
-	for _, m := range hpa.Spec.Metrics {
-		var of autoscalingv2.MetricTarget
-		switch {
-		case m.Pods != nil:
-			of = m.Pods.Target
-		case m.Object != nil:
-			of = m.Object.Target
-		case m.External != nil:
-			of = m.External.Target
-		}
-		if of.AverageValue != nil {
-			goals = append(goals, of.AverageValue.MilliValue())
-		}
-	}
-	if len(goals) != 1 {
-		return 0
-	}
-	return goals[0]
 }
 
 // look works out the steps of the target in the stretches, which are in order and do not overlap.

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
 // pageSize is how many objects one answer of the API server has.
@@ -46,6 +47,7 @@ func (w *World) Load(ctx context.Context, c client.Reader) error {
 	if err := l.nodes(); err != nil {
 		return fmt.Errorf("list the nodes: %w", err)
 	}
+	l.leads()
 	return l.workloads()
 }
 
@@ -157,34 +159,65 @@ func (l *loader) nodes() error {
 	return err
 }
 
-// workloads adds what the HPAs with schedules scale. One that cannot be had is left out: its checks are unknown.
+// workloads adds what the HPAs with schedules scale, and the workloads that schedules name themselves. One that cannot be
+// had is left out: its checks are unknown.
 func (l *loader) workloads() error {
 	for i := range l.HPAs {
-		hpa := &l.HPAs[i]
-		ref := hpa.Spec.ScaleTargetRef
-		if !l.scheduled(hpa) || l.workload(hpa.Namespace, ref) != nil {
-			continue
+		if hpa := &l.HPAs[i]; l.scheduled(hpa) {
+			ref := hpa.Spec.ScaleTargetRef
+			if err := l.fetch(hpa.Namespace, ref.APIVersion, ref.Kind, ref.Name); err != nil {
+				return err
+			}
 		}
-		object := &unstructured.Unstructured{}
-		object.SetGroupVersionKind(schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind))
-		err := l.client.Get(l.ctx, client.ObjectKey{Namespace: hpa.Namespace, Name: ref.Name}, object)
-		switch {
-		case apierrors.IsNotFound(err), apierrors.IsForbidden(err), meta.IsNoMatchError(err):
-			continue
-		case err != nil:
-			return fmt.Errorf("read the %s %s/%s: %w", ref.Kind, hpa.Namespace, ref.Name, err)
+	}
+	for _, s := range slices.Concat(l.Event, l.Schedules) {
+		if ref := s.Spec.TargetRef; ref.IsWorkload() {
+			full := ref.WithDefaults()
+			if err := l.fetch(s.Namespace, full.APIVersion, full.Kind, full.Name); err != nil {
+				return err
+			}
 		}
-		workload, err := workloadOf(object)
-		if err != nil {
-			return fmt.Errorf("read the %s %s/%s: %w", ref.Kind, hpa.Namespace, ref.Name, err)
-		}
-		l.Workloads = append(l.Workloads, workload)
 	}
 	return nil
 }
 
+func (l *loader) fetch(namespace, version, kind, name string) error {
+	if l.workload(namespace, kind, name) != nil {
+		return nil
+	}
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(schema.FromAPIVersionAndKind(version, kind))
+	err := l.client.Get(l.ctx, client.ObjectKey{Namespace: namespace, Name: name}, object)
+	switch {
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err), meta.IsNoMatchError(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read the %s %s/%s: %w", kind, namespace, name, err)
+	}
+	workload, err := workloadOf(object)
+	if err != nil {
+		return fmt.Errorf("read the %s %s/%s: %w", kind, namespace, name, err)
+	}
+	l.Workloads = append(l.Workloads, workload)
+	return nil
+}
+
+// leads adds what the pods of the event's HPAs have taken from their creation to Ready. Without it ramps are shown later
+// than they will begin, which is said.
+func (l *loader) leads() {
+	for i := range l.HPAs {
+		hpa := &l.HPAs[i]
+		if !slices.ContainsFunc(l.Event, func(s v1alpha1.ScaleSchedule) bool { return situation.Means(&s, hpa) }) {
+			continue
+		}
+		if s, err := situation.Observe(l.ctx, l.client, client.ObjectKeyFromObject(hpa)); err == nil && s.Pods.Lead > 0 {
+			l.Leads[hpa.Namespace+"/"+hpa.Name] = s.Pods.Lead
+		}
+	}
+}
+
 // scheduled says whether any schedule names the HPA.
 func (w *World) scheduled(hpa *autoscalingv2.HorizontalPodAutoscaler) bool {
-	means := func(s v1alpha1.ScaleSchedule) bool { return appliesTo(&s, hpa) }
+	means := func(s v1alpha1.ScaleSchedule) bool { return situation.Means(&s, hpa) }
 	return slices.ContainsFunc(w.Event, means) || slices.ContainsFunc(w.Schedules, means)
 }

@@ -46,7 +46,7 @@ func isAre(things string) string {
 // WriteTable writes the answer for people, without the Conclusion of one that is not ok.
 func (r Result) WriteTable(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "WINDOW\tHPA\tRISES FROM\tFULL FROM\tUNTIL\tFLOOR")
+	fmt.Fprintln(w, "WINDOW\tTARGET\tRISES FROM\tFULL FROM\tUNTIL\tFLOOR")
 	for _, one := range r.Windows {
 		until := clock(one.End)
 		if one.Intervals > 1 {

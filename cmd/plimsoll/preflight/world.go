@@ -7,6 +7,7 @@ package preflight
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,8 @@ type World struct {
 	Quotas    []corev1.ResourceQuota
 	Limits    []corev1.LimitRange
 	Nodes     []corev1.Node
+	// Leads are the measured times from a decision to Ready pods, by namespace/name of the HPA.
+	Leads map[string]time.Duration
 	// Unread says of a kind ("nodes") why it could not be read. Checks that need it are unknown.
 	Unread map[string]string
 }
@@ -50,10 +53,12 @@ const (
 // Workload is what an HPA scales.
 type Workload struct {
 	types.NamespacedName
-	Kind     string
-	Template *corev1.PodTemplateSpec // nil: it has none that is known
-	Selector *metav1.LabelSelector   // nil: unknown
-	FromFile bool                    // the template is what is to come, not what runs
+	Kind        string
+	Annotations map[string]string
+	Replicas    int32                   // spec.replicas
+	Template    *corev1.PodTemplateSpec // nil: it has none that is known
+	Selector    *metav1.LabelSelector   // nil: unknown
+	FromFile    bool                    // the template is what is to come, not what runs
 }
 
 // Read collects the objects of files. Schedules in them are the event. Its errors are mistakes in the files.
@@ -61,7 +66,7 @@ func Read(files []lint.File, namespace string, now time.Time) (*World, error) {
 	if err := mistakes(files, now); err != nil {
 		return nil, err
 	}
-	w := &World{Unread: map[string]string{}}
+	w := &World{Unread: map[string]string{}, Leads: map[string]time.Duration{}}
 	for _, file := range files {
 		found, problems := objects.Read(file.Name, file.Text)
 		if len(problems) > 0 {
@@ -139,7 +144,13 @@ func into[T any](content map[string]any, list *[]T) error {
 // workloadOf reads what all workloads have in common: spec.template and spec.selector. An object without a template is
 // no error.
 func workloadOf(object *unstructured.Unstructured) (Workload, error) {
-	out := Workload{Kind: object.GetKind(), NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()}}
+	out := Workload{
+		Kind: object.GetKind(), NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()},
+		Annotations: object.GetAnnotations(), Replicas: 1,
+	}
+	if n, found, err := unstructured.NestedInt64(object.Object, "spec", "replicas"); err == nil && found {
+		out.Replicas = int32(min(max(n, 0), math.MaxInt32))
+	}
 	template, found, err := unstructured.NestedMap(object.Object, "spec", "template")
 	if err != nil || !found {
 		return out, nil //nolint:nilerr // a field of that name that means something else
@@ -168,9 +179,9 @@ func (w *World) namespaces() []string {
 	return slices.Compact(names)
 }
 
-func (w *World) workload(namespace string, ref autoscalingv2.CrossVersionObjectReference) *Workload {
+func (w *World) workload(namespace, kind, name string) *Workload {
 	for i := range w.Workloads {
-		if one := &w.Workloads[i]; one.Namespace == namespace && one.Kind == ref.Kind && one.Name == ref.Name {
+		if one := &w.Workloads[i]; one.Namespace == namespace && one.Kind == kind && one.Name == name {
 			return one
 		}
 	}
