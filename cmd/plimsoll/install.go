@@ -32,8 +32,8 @@ func newInstall(stderr io.Writer) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "install",
 		Short: "Install Plimsoll into the cluster",
-		Long: `install writes Plimsoll's manifests by server-side apply: first the CRDs, then the adapter with its rights, and, once it
-serves, the APIServices that lead the API server to it. Run again, it brings the installation up to date and removes
+		Long: `install writes Plimsoll's manifests by server-side apply: first the CRDs, then the adapter and the scaler with their
+rights, and, once they run, the APIServices that lead the API server to the adapter. Run again, it brings the installation up to date and removes
 what the chosen overlay does not have.
 
 There is one server for each API. Where another adapter has one, install names it and writes nothing.
@@ -42,7 +42,8 @@ The overlays:
   ha        three replicas on different nodes, which ask a Prometheus
   embedded  one replica with a volume, which scrapes by itself and needs no Prometheus
   shadow    like ha beside another adapter: HPAs go on reading that one`,
-		Example: `  plimsoll install --image registry.example.com/plimsoll-adapter:v0.1.0 --prometheus-url http://prometheus.monitoring.svc:9090
+		Example: `  plimsoll install --image registry.example.com/plimsoll-adapter:v0.1.0 --scaler-image registry.example.com/plimsoll-scaler:v0.1.0 \
+    --prometheus-url http://prometheus.monitoring.svc:9090
   plimsoll install --overlay shadow --dry-run
   plimsoll install --dry-run -o yaml > plimsoll.yaml`,
 		Args: cobra.NoArgs,
@@ -53,6 +54,7 @@ The overlays:
 	flags.StringVar(&f.content.Overlay, "overlay", install.Overlays()[0], strings.Join(install.Overlays(), ", "))
 	flags.StringArrayVar(&f.content.PrometheusURLs, "prometheus-url", nil, "address of a Prometheus-compatible HTTP API, as the adapter's pods reach it; repeat it for those to ask when the first fails")
 	flags.StringVar(&f.content.Image, "image", "", "the adapter's image (default: plimsoll-adapter, as the manifests say)")
+	flags.StringVar(&f.content.ScalerImage, "scaler-image", "", "the scaler's image (default: plimsoll-scaler, as the manifests say)")
 	flags.StringSliceVar(&f.content.APIs, "apis", install.APIs(), "which APIs to serve: custom (custom.metrics.k8s.io), external (external.metrics.k8s.io), query (explain, and PromQL for users)")
 	flags.BoolVar(&f.options.ForceConflicts, "force-conflicts", false, "take over fields that others have set, as in kubectl apply; never an APIService of another adapter")
 	flags.StringVarP(&f.output, "output", "o", "", "with --dry-run: yaml, the manifests themselves")
@@ -67,7 +69,11 @@ func newUninstall(stderr io.Writer) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "uninstall",
 		Short: "Remove from the cluster what install created",
-		Long: `uninstall removes the objects that install created, whichever overlay they are of: APIServices first, so that no client
+		Long: `uninstall stops the scaler and gives every HPA its own bounds back: minReplicas at once, maxReplicas down to what the HPA
+needs now, and where that is more than its own it says so. Nothing is scaled down below what the HPA wants. --dry-run
+shows all of it beforehand; --keep-bounds leaves the bounds as they are.
+
+Then it removes the objects that install created, whichever overlay they are of: APIServices first, so that no client
 meets an API without a server. What was there before, or was applied by other means, stays as it is; so does the
 namespace plimsoll-system if somebody else put anything there.
 
@@ -80,6 +86,7 @@ volume goes, and with it the history. Once nothing is left, uninstall says so an
 		RunE: func(c *cobra.Command, _ []string) error { return f.uninstall(c.Context(), c.OutOrStdout(), stderr) },
 	}
 	f.addCommon(command, "no object")
+	command.Flags().BoolVar(&f.options.KeepBounds, "keep-bounds", false, "leave the bounds of HPAs, and what Plimsoll keeps on them, as they are")
 	command.Flags().BoolVar(&f.options.Rules, "rules", false, "remove the CRDs too, and with them everybody's rules, schedules and forecasts")
 	return command
 }

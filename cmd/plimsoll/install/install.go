@@ -24,6 +24,8 @@ type Options struct {
 	ForceConflicts bool
 	// Rules lets uninstall remove the CRDs, and with them the users' rules.
 	Rules bool
+	// KeepBounds lets uninstall leave the bounds of HPAs as they are.
+	KeepBounds bool
 }
 
 // change is one object to write and what there is of it.

@@ -136,6 +136,7 @@ func TestInstallAndUninstall(t *testing.T) {
 			return
 		}
 	}
+	t.Run("bounds come back", func(t *testing.T) { restores(t, cluster, before) })
 	t.Run("what others own stays", func(t *testing.T) { spares(t, cluster, before) })
 }
 

@@ -20,6 +20,7 @@ func next(content Content, objects []*unstructured.Unstructured) string {
 	line := func(command, why string) { fmt.Fprintf(&text, "  %-48s  %s\n", command, why) }
 	line("kubectl apply -f RULE.yaml", "a MetricRule: one PromQL query becomes a metric")
 	line("kubectl get plimsoll -A", "whether the rules work, and why not")
+	line("kubectl apply -f SCHEDULE.yaml", "a ScaleSchedule: other bounds every evening, or for one event")
 	line("plimsoll explain metric NAMESPACE/METRIC", "what a metric is worth, its age, query and source")
 	if content.Overlay == "shadow" {
 		line("plimsoll install", "when the numbers agree and the other adapter is uninstalled")

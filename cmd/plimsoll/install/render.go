@@ -23,9 +23,10 @@ const (
 	// markLabel with the value markValue is on what install created. What was there before goes without it, and stays.
 	markLabel = "app.kubernetes.io/managed-by"
 	markValue = "plimsoll"
-	// container is the adapter's in its Deployment.
-	container = "adapter"
-	urlFlag   = "--prometheus-url="
+	// The containers' names in their Deployments.
+	adapterContainer = "adapter"
+	scalerContainer  = "scaler"
+	urlFlag          = "--prometheus-url="
 )
 
 // Kinds that are treated in their own way.
@@ -62,8 +63,8 @@ type Content struct {
 	Overlay string
 	// PrometheusURLs are the metric source and those that stand in for it; none: what the overlay says.
 	PrometheusURLs []string
-	// Image of the adapter; "": what the overlay says.
-	Image string
+	// Image of the adapter and ScalerImage of the scaler; "": what the overlay says.
+	Image, ScalerImage string
 	// APIs are some of APIs.
 	APIs []string
 }
@@ -82,10 +83,8 @@ func Render(content Content) ([]*unstructured.Unstructured, error) {
 		if object.GetKind() == kindAPIService && !content.serves(object) {
 			continue
 		}
-		if object.GetKind() == kindDeployment && object.GetName() == adapter().Name {
-			if err := content.adjust(object); err != nil {
-				return nil, err
-			}
+		if err := content.adjust(object); err != nil {
+			return nil, err
 		}
 		labels := object.GetLabels()
 		if labels == nil {
@@ -124,8 +123,11 @@ func (c Content) check() error {
 			return fmt.Errorf("--apis has %q: it may have %s", api, strings.Join(APIs(), ", "))
 		}
 	}
-	if strings.ContainsFunc(c.Image, func(r rune) bool { return r <= ' ' }) || strings.HasPrefix(c.Image, "-") {
+	if !isImage(c.Image) {
 		return fmt.Errorf("--image %q is not an image such as registry.example.com/plimsoll-adapter:v0.1.0", c.Image)
+	}
+	if !isImage(c.ScalerImage) {
+		return fmt.Errorf("--scaler-image %q is not an image such as registry.example.com/plimsoll-scaler:v0.1.0", c.ScalerImage)
 	}
 	for _, text := range c.PrometheusURLs {
 		if err := checkURL(text); err != nil {
@@ -155,8 +157,26 @@ func (c Content) serves(service *unstructured.Unstructured) bool {
 	return slices.ContainsFunc(c.APIs, func(api string) bool { return groupOf(api) == group })
 }
 
-// adjust sets the image and the flags of the adapter.
-func (c Content) adjust(deployment *unstructured.Unstructured) error {
+// isImage says whether a text may be an image; "" stands for the manifests' own.
+func isImage(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' }) && !strings.HasPrefix(text, "-")
+}
+
+// adjust sets the images, and the flags of the adapter.
+func (c Content) adjust(object *unstructured.Unstructured) error {
+	if object.GetKind() != kindDeployment {
+		return nil
+	}
+	switch object.GetName() {
+	case adapter().Name:
+		return c.adjustContainer(object, adapterContainer, c.Image)
+	case scaler().Name:
+		return c.adjustContainer(object, scalerContainer, c.ScalerImage)
+	}
+	return nil
+}
+
+func (c Content) adjustContainer(deployment *unstructured.Unstructured, name, image string) error {
 	path := []string{"spec", "template", "spec", "containers"}
 	containers, _, err := unstructured.NestedSlice(deployment.Object, path...)
 	if err != nil {
@@ -164,26 +184,35 @@ func (c Content) adjust(deployment *unstructured.Unstructured) error {
 	}
 	i := slices.IndexFunc(containers, func(one any) bool {
 		fields, ok := one.(map[string]any)
-		return ok && fields["name"] == container
+		return ok && fields["name"] == name
 	})
 	if i < 0 {
-		return fmt.Errorf("the manifests' Deployment %s has no container %s", deployment.GetName(), container)
+		return fmt.Errorf("the manifests' Deployment %s has no container %s", deployment.GetName(), name)
 	}
 	fields := containers[i].(map[string]any)
-	args, _, err := unstructured.NestedStringSlice(fields, "args")
+	if name == adapterContainer {
+		if err := c.adjustFlags(fields); err != nil {
+			return err
+		}
+	}
+	if image != "" {
+		fields["image"] = image
+	}
+	return unstructured.SetNestedSlice(deployment.Object, containers, path...)
+}
+
+func (c Content) adjustFlags(container map[string]any) error {
+	args, _, err := unstructured.NestedStringSlice(container, "args")
 	if err != nil {
 		return fmt.Errorf("read the flags of the manifests' Deployment: %w", err)
 	}
 	if args, err = c.flags(args); err != nil {
 		return err
 	}
-	if err := unstructured.SetNestedStringSlice(fields, args, "args"); err != nil {
+	if err := unstructured.SetNestedStringSlice(container, args, "args"); err != nil {
 		return fmt.Errorf("set the flags of the Deployment: %w", err)
 	}
-	if c.Image != "" {
-		fields["image"] = c.Image
-	}
-	return unstructured.SetNestedSlice(deployment.Object, containers, path...)
+	return nil
 }
 
 // flags are the adapter's: args with what the user wants otherwise.

@@ -3,6 +3,7 @@
 package install
 
 import (
+	"cmp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,11 +22,11 @@ func names(objects []*unstructured.Unstructured, kind string) []string {
 	return found
 }
 
-// adapterOf is the adapter's Deployment as the API server would read it.
-func adapterOf(t *testing.T, objects []*unstructured.Unstructured) *appsv1.Deployment {
+// deploymentOf is a Deployment as the API server would read it.
+func deploymentOf(t *testing.T, objects []*unstructured.Unstructured, name string) *appsv1.Deployment {
 	t.Helper()
 	for _, object := range objects {
-		if object.GetKind() == kindDeployment {
+		if object.GetKind() == kindDeployment && object.GetName() == name {
 			deployment := &appsv1.Deployment{}
 			require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, deployment, true))
 			return deployment
@@ -49,7 +50,7 @@ func TestRender(t *testing.T) {
 			append(base, "--prometheus-url=http://prometheus-operated.monitoring.svc:9090"), "plimsoll-adapter",
 		},
 		"two sources and an image": {
-			Content{Overlay: "ha", APIs: APIs(), PrometheusURLs: []string{"http://a:1", "https://b/x"}, Image: "r.example.com/a@sha256:0"},
+			Content{Overlay: "ha", APIs: APIs(), PrometheusURLs: []string{"http://a:1", "https://b/x"}, Image: "r.example.com/a@sha256:0", ScalerImage: "r.example.com/s:1"},
 			[]string{custom1, external, query, custom2}, append(base, "--prometheus-url=http://a:1", "--prometheus-url=https://b/x"), "r.example.com/a@sha256:0",
 		},
 		"external metrics only": {
@@ -69,7 +70,9 @@ func TestRender(t *testing.T) {
 			objects, err := Render(tc.content)
 			require.NoError(t, err)
 			require.ElementsMatch(t, tc.services, names(objects, kindAPIService))
-			pod := adapterOf(t, objects).Spec.Template.Spec
+			scalerImage := deploymentOf(t, objects, "plimsoll-scaler").Spec.Template.Spec.Containers[0].Image
+			require.Equal(t, cmp.Or(tc.content.ScalerImage, "plimsoll-scaler"), scalerImage)
+			pod := deploymentOf(t, objects, "plimsoll-adapter").Spec.Template.Spec
 			require.Equal(t, tc.args, pod.Containers[0].Args)
 			require.Equal(t, tc.image, pod.Containers[0].Image)
 
@@ -95,6 +98,7 @@ func TestRenderRefuses(t *testing.T) {
 		"--overlay local is not known: use ha, embedded, shadow": {Overlay: "local", APIs: APIs()},
 		"--apis names no API":                          {Overlay: "ha"},
 		`--apis has "metrics"`:                         {Overlay: "ha", APIs: []string{"metrics"}},
+		`--scaler-image "-s" is not an image`:          {Overlay: "ha", APIs: APIs(), ScalerImage: "-s"},
 		`--image "a b" is not an image`:                {Overlay: "ha", APIs: APIs(), Image: "a b"},
 		`--prometheus-url "prometheus:9090" is not`:    {Overlay: "ha", APIs: APIs(), PrometheusURLs: []string{"prometheus:9090"}},
 		"--prometheus-url is not a URL":                {Overlay: "ha", APIs: APIs(), PrometheusURLs: []string{"http://a b"}},

@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/human"
 )
 
 // kept is an object that stays and why.
@@ -16,14 +19,21 @@ type kept struct {
 	why    string
 }
 
-// Uninstall removes what Install created: APIServices first, so that no client's discovery meets an API without a
-// server. CRDs stay unless options.Rules; a Namespace stays if it holds what somebody else put there.
+// Uninstall stops the scaler, gives every HPA its own bounds back unless options.KeepBounds, and then removes what
+// Install created: APIServices first, so that no client's discovery meets an API without a server. CRDs stay unless
+// options.Rules; a Namespace stays if it holds what somebody else put there.
 func (c *Cluster) Uninstall(ctx context.Context, options Options) error {
 	found, err := c.installed(ctx)
 	if err != nil {
 		return fmt.Errorf("nothing was removed: %w", err)
 	}
-	if len(found) == 0 {
+	var held []types.NamespacedName
+	if !options.KeepBounds {
+		if held, err = c.held(ctx); err != nil {
+			return fmt.Errorf("nothing was removed: %w", err)
+		}
+	}
+	if len(found)+len(held) == 0 {
 		fmt.Fprintln(c.out, "There is nothing of `plimsoll install` in this cluster.")
 		return nil
 	}
@@ -31,26 +41,57 @@ func (c *Cluster) Uninstall(ctx context.Context, options Options) error {
 	if err != nil {
 		return fmt.Errorf("nothing was removed: %w", err)
 	}
+	raised, left, err := c.letGo(ctx, goes, held, options)
+	if err != nil {
+		return err
+	}
 	if options.DryRun {
-		for _, object := range goes {
+		for _, object := range left {
 			c.tell("would remove", object)
 		}
-	} else if err := c.remove(ctx, goes); err != nil {
+	} else if err := c.remove(ctx, left); err != nil {
 		return err
 	}
 	for _, one := range stays {
 		c.tell("kept", one.object, one.why)
 	}
-	if options.DryRun || options.NoWait || len(goes) == 0 {
+	if options.DryRun || options.NoWait {
 		return nil
 	}
+	return c.untilGone(ctx, goes, raised)
+}
+
+// letGo stops the scaler and restores the HPAs. It returns how many keep a raised maximum, and what is left to remove.
+func (c *Cluster) letGo(ctx context.Context, goes []*unstructured.Unstructured, held []types.NamespacedName, options Options) (raised int, left []*unstructured.Unstructured, err error) {
+	if options.KeepBounds {
+		return 0, goes, nil
+	}
+	left = goes
+	if !options.DryRun {
+		if left, err = c.stopScaler(ctx, goes); err != nil {
+			return 0, nil, fmt.Errorf("no bounds were given back, and nothing else was removed: %w", err)
+		}
+	}
+	if raised, err = c.restore(ctx, held, options.DryRun); err != nil {
+		return 0, nil, fmt.Errorf("nothing else was removed, because not every HPA has its own bounds back: %w; run uninstall again, or with --keep-bounds", err)
+	}
+	return raised, left, c.tellWorkloads(ctx)
+}
+
+// untilGone waits for the objects to go, and says what remains to do.
+func (c *Cluster) untilGone(ctx context.Context, goes []*unstructured.Unstructured, raised int) error {
 	for _, object := range goes {
 		err := eventually(ctx, "wait until "+title(object)+" is gone", func(ctx context.Context) error { return c.gone(ctx, object) })
 		if err != nil {
 			return err
 		}
 	}
-	fmt.Fprintln(c.out, "Plimsoll is uninstalled. HPAs that read its metrics keep their replicas until another adapter serves them.")
+	if raised > 0 {
+		fmt.Fprintf(c.out, "%s with a raised maxReplicas, as said above, because the replicas are needed now.\n", human.Things(raised, "HPA"))
+	}
+	if len(goes) > 0 {
+		fmt.Fprintln(c.out, "Plimsoll is uninstalled. HPAs that read its metrics keep their replicas until another adapter serves them.")
+	}
 	return nil
 }
 

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package install_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/install"
+	"github.com/plimsoll/plimsoll/cmd/stack"
+	"github.com/plimsoll/plimsoll/policy/bounds"
+	"github.com/plimsoll/plimsoll/scaler/record"
+)
+
+// raise writes an HPA with bounds 2..50 whose bounds the scaler holds at 40..100, and that needs so many replicas.
+func raise(t *testing.T, client kubernetes.Interface, name string, needs int32) {
+	t.Helper()
+	hpas := client.AutoscalingV2().HorizontalPodAutoscalers("default")
+	own := int32(2)
+	hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: name},
+		MinReplicas:    &own, MaxReplicas: 50,
+	}}
+	_, err := hpas.Create(t.Context(), hpa, metav1.CreateOptions{FieldManager: "kubectl"})
+	require.NoError(t, err)
+	held := record.Record{Base: bounds.Bounds{Min: 2, Max: 50}, State: bounds.State{Applied: &bounds.Bounds{Min: 40, Max: 100}, Since: time.Now()}}
+	base, applied := held.Format()
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q,%q:%q}},"spec":{"minReplicas":40,"maxReplicas":100}}`,
+		record.BaseAnnotation, base, record.AppliedAnnotation, applied)
+	_, err = hpas.Patch(t.Context(), name, types.MergePatchType, []byte(patch), metav1.PatchOptions{FieldManager: record.Manager})
+	require.NoError(t, err)
+	status := fmt.Sprintf(`{"status":{"currentReplicas":%d,"desiredReplicas":%d}}`, needs, needs)
+	_, err = hpas.Patch(t.Context(), name, types.MergePatchType, []byte(status), metav1.PatchOptions{}, "status")
+	require.NoError(t, err)
+}
+
+// requireBounds checks an HPA, and that nothing of Plimsoll is kept on it once it has been let go.
+func requireBounds(t *testing.T, client kubernetes.Interface, name string, want bounds.Bounds, kept bool) {
+	t.Helper()
+	hpa, err := client.AutoscalingV2().HorizontalPodAutoscalers("default").Get(t.Context(), name, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, want, bounds.Bounds{Min: *hpa.Spec.MinReplicas, Max: hpa.Spec.MaxReplicas}, name)
+	_, there := hpa.Annotations[record.AppliedAnnotation]
+	require.Equal(t, kept, there, name)
+}
+
+// restores: uninstalling gives HPAs their own bounds back, also when the scaler's Deployment is gone already, but not
+// while somebody still acts as the scaler.
+func restores(t *testing.T, cluster *stack.Cluster, before []string) {
+	client, err := kubernetes.NewForConfig(cluster.RESTConfig)
+	require.NoError(t, err)
+	content := install.Content{Overlay: "ha", APIs: install.APIs()}
+	told(t, cluster, func(ctx context.Context, c *install.Cluster) error {
+		return c.Install(ctx, content, install.Options{NoWait: true})
+	})
+	uninstall := func(o install.Options) (string, error) {
+		return do(t, cluster, func(ctx context.Context, c *install.Cluster) error { return c.Uninstall(ctx, o) })
+	}
+	raise(t, client, "calm", 10)
+	raise(t, client, "busy", 80)
+	held := bounds.Bounds{Min: 40, Max: 100}
+
+	plan, err := uninstall(install.Options{DryRun: true})
+	require.NoError(t, err)
+	require.Contains(t, plan, "would restore HorizontalPodAutoscaler default/calm: minReplicas 40 -> 2, maxReplicas 100 -> 50")
+	require.Contains(t, plan, "would restore HorizontalPodAutoscaler default/busy: minReplicas 40 -> 2; maxReplicas stays at 80")
+	require.Contains(t, plan, "would remove  Deployment plimsoll-system/plimsoll-scaler")
+	requireBounds(t, client, "calm", held, true)
+
+	require.NoError(t, client.AppsV1().Deployments("plimsoll-system").Delete(t.Context(), "plimsoll-scaler", metav1.DeleteOptions{}))
+	someone, seconds, now := "a-scaler-elsewhere", int32(3600), metav1.NowMicro()
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "plimsoll-scaler"}, Spec: coordinationv1.LeaseSpec{
+		HolderIdentity: &someone, LeaseDurationSeconds: &seconds, RenewTime: &now,
+	}}
+	lease, err = client.CoordinationV1().Leases("plimsoll-system").Create(t.Context(), lease, metav1.CreateOptions{})
+	require.NoError(t, err)
+	_, err = do(t, cluster, func(ctx context.Context, c *install.Cluster) error {
+		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		return c.Uninstall(ctx, install.Options{})
+	})
+	require.ErrorContains(t, err, "no bounds were given back")
+	require.ErrorContains(t, err, "a-scaler-elsewhere")
+	requireBounds(t, client, "busy", held, true)
+	lease.Spec.HolderIdentity = nil
+	_, err = client.CoordinationV1().Leases("plimsoll-system").Update(t.Context(), lease, metav1.UpdateOptions{})
+	require.NoError(t, err)
+
+	out, err := uninstall(install.Options{Rules: true})
+	require.NoError(t, err, out)
+	require.Contains(t, out, "restored      HorizontalPodAutoscaler default/calm: minReplicas 40 -> 2, maxReplicas 100 -> 50")
+	require.Contains(t, out, "1 HPA with a raised maxReplicas")
+	requireBounds(t, client, "calm", bounds.Bounds{Min: 2, Max: 50}, false)
+	requireBounds(t, client, "busy", bounds.Bounds{Min: 2, Max: 80}, false)
+
+	raise(t, client, "later", 10)
+	out, err = uninstall(install.Options{KeepBounds: true})
+	require.NoError(t, err)
+	require.Contains(t, out, "There is nothing of")
+	requireBounds(t, client, "later", held, true)
+	out, err = uninstall(install.Options{})
+	require.NoError(t, err)
+	require.Contains(t, out, "restored      HorizontalPodAutoscaler default/later", "also when nothing else is left, not even the CRDs")
+	requireBounds(t, client, "later", bounds.Bounds{Min: 2, Max: 50}, false)
+	for _, name := range []string{"calm", "busy", "later"} {
+		require.NoError(t, client.AutoscalingV2().HorizontalPodAutoscalers("default").Delete(t.Context(), name, metav1.DeleteOptions{}))
+	}
+	requireObjects(t, cluster, before)
+}
