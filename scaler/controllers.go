@@ -9,9 +9,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/plimsoll/plimsoll/policy/schedule"
 	"github.com/plimsoll/plimsoll/scaler/forecasts"
+	"github.com/plimsoll/plimsoll/scaler/schedules"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 	"github.com/plimsoll/plimsoll/scaler/target"
+	"github.com/plimsoll/plimsoll/scaler/workloads"
 )
 
 // addControllers gives the manager one controller per kind of decision. Only the leader's run; they register their
@@ -20,10 +23,24 @@ func addControllers(ctx context.Context, mgr manager.Manager, o Options) error {
 	if err := situation.Indexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
+	if err := ctrlmetrics.Registry.Register(newConditions(mgr.GetCache())); err != nil {
+		return fmt.Errorf("register the metric of conditions: %w", err)
+	}
 	if err := target.Add(mgr, target.Options{Now: o.Now, Concurrency: o.Concurrency, Registerer: ctrlmetrics.Registry}); err != nil {
 		return fmt.Errorf("set up the controller of bounds: %w", err)
 	}
-	err := forecasts.Add(mgr, forecasts.Options{Now: o.Now, Workers: o.Concurrency, Loading: o.Histories, Registerer: ctrlmetrics.Registry})
+	zones := new(schedule.Zones)
+	replicas, err := workloads.Add(mgr, workloads.Options{Now: o.Now, Concurrency: o.Concurrency, Indexed: true, Zones: zones})
+	if err != nil {
+		return fmt.Errorf("set up the controller of workloads: %w", err)
+	}
+	if err := schedules.Add(mgr, schedules.Options{Now: o.Now, Concurrency: o.Concurrency, Workloads: replicas}); err != nil {
+		return err
+	}
+	err = forecasts.Add(mgr, forecasts.Options{
+		Now: o.Now, Workers: o.Concurrency, Loading: o.Histories, Registerer: ctrlmetrics.Registry,
+		Observer: situation.Observer{Reader: mgr.GetClient(), Indexed: true, Zones: zones, Now: o.Now},
+	})
 	if err != nil {
 		return fmt.Errorf("set up the controller of ScaleForecasts: %w", err)
 	}
