@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package demo shows Plimsoll at work on a cluster of its own: a simulated shop, whose users come and go over a day of
-// a few minutes, and an ordinary HPA that follows them.
+// Package demo shows Plimsoll at work on a cluster of its own: the same simulated shop twice, whose users come and go
+// over a day of a few minutes. One has an ordinary HPA alone, the other one the same HPA with a schedule, a forecast and
+// an override beside it.
 package demo
 
 import (
@@ -13,12 +14,9 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
-
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/report"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/screen"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/shop"
-	"github.com/plimsoll/plimsoll/cmd/plimsoll/human"
 )
 
 // Options are what a demo is run with.
@@ -27,6 +25,7 @@ type Options struct {
 	Keep       bool          // whether a temporary folder stays; it also does after an error
 	Dir        string        // for the cluster, its kubeconfig and logs; "": a new temporary folder
 	Prometheus bool          // whether a Prometheus server scrapes the shop, instead of the adapter itself
+	Record     string        // folder for what was seen, to be replayed; "": none, but with Keep the demo's own has it
 	Out        *os.File      // the view, or lines if it is not a terminal
 	Progress   io.Writer     // what is being started
 }
@@ -45,35 +44,40 @@ func (o Options) Validate() error {
 	if o.Duration != 0 && o.Duration < ShortestDay {
 		return fmt.Errorf("--duration %s is too short for a day that an HPA can follow: give at least %s, or 0 for a demo without an end", o.Duration, ShortestDay)
 	}
+	if o.Duration%time.Second != 0 {
+		return fmt.Errorf("--duration %s is not a whole number of seconds", o.Duration)
+	}
 	return nil
 }
 
 // How a demo with a Duration can end badly although everything was started.
 var (
-	ErrNotFollowed = errors.New("the HPA did not follow the users")
+	ErrNotShown    = errors.New("the day did not show what it should")
 	ErrInterrupted = errors.New("the demo was interrupted before its day ended, so that nothing was judged")
 )
 
 // demo is one run.
 type demo struct {
 	options Options
-	shop    *shop.Shop
-	client  kubernetes.Interface
 	stage   *stage
 	day     shop.Day
-	began   clock
-	samples []report.Sample
+	target  report.Target
+	clock   clock
+	planner planner
+	alone   *branch
+	planned *branch
+	cluster *cluster
+	news    news
 }
 
-// Run runs a demo until its day or the context ends, and ends everything that it started. With a
-// Duration the error is ErrNotFollowed or ErrInterrupted if the HPA did not follow the users over the whole day.
+// Run runs a demo until its day or the context ends, and ends everything that it started. With a Duration the error is
+// ErrNotShown or ErrInterrupted if the HPAs did not follow the users, or planning did not help, over the whole day.
 func Run(ctx context.Context, o Options) (err error) {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	d := &demo{options: o, day: dayOf(o)}
-	d.shop = shop.New(shop.Options{Namespace: namespace, Day: d.day, Turnover: 0.03, Capacity: 1.2 * target.PerPod})
-	exporter, err := shop.Serve(d.shop)
+	d := newDemo(o)
+	exporter, err := shop.Serve(d.alone.shop, d.planned.shop)
 	if err != nil {
 		return err
 	}
@@ -81,8 +85,8 @@ func Run(ctx context.Context, o Options) (err error) {
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	d.say("Starting a Kubernetes cluster and the adapter on this machine")
-	if d.stage, err = start(ctx, o, exporter.Address()); err != nil {
+	d.say("Starting a Kubernetes cluster on this machine; its pods take %s to be Ready", d.target.Startup)
+	if d.stage, err = start(ctx, o, exporter.Address(), d.target.Startup); err != nil {
 		return d.unlessAsked(ctx, err)
 	}
 	defer func() {
@@ -94,6 +98,14 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	d.show(ctx)
 	return d.conclude()
+}
+
+func newDemo(o Options) *demo {
+	d := &demo{options: o, day: dayOf(o)}
+	d.target = targetOf(d.day.Length)
+	d.planner = planner{day: d.day, target: d.target}
+	d.alone, d.planned = d.branch("HPA alone", aloneNamespace), d.branch("with Plimsoll", plannedNamespace)
+	return d
 }
 
 // dayOf makes a day whose peak leaves the HPA some room below its maximum.
@@ -121,53 +133,10 @@ func (d *demo) interrupted() error {
 	return nil
 }
 
-// prepare creates the shop's objects, and waits until the HPA reads the shop's users.
-func (d *demo) prepare(ctx context.Context) error {
-	d.say("Opening the shop: a Deployment, an HPA and a MetricRule in namespace %s", namespace)
-	if err := d.stage.ApplyYAML(ctx, shopYAML); err != nil {
-		return err
-	}
-	var err error
-	if d.client, err = kubernetes.NewForConfig(d.stage.RESTConfig); err != nil {
-		return fmt.Errorf("connect to the cluster: %w", err)
-	}
-	pods, err := shop.Pods(ctx, d.client, namespace, selector)
-	if err != nil {
-		return err
-	}
-	go d.shop.Run(ctx, d.began.since, pods)
-	d.say("Waiting for the HPA's first reading of %s", metric)
-	return d.untilRead(ctx)
-}
-
-// untilRead waits until the HPA reads the metric and its least replicas are ready.
-func (d *demo) untilRead(ctx context.Context) error {
-	const patience = 2 * time.Minute
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not within %s", human.Age(patience)))
-	defer cancel()
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	last := observation{said: "nothing"}
-	for {
-		seen, err := observe(ctx, d.client, d.shop.State(), 0)
-		if err == nil && seen.active && seen.HasValue && seen.Ready >= target.Min {
-			return nil
-		}
-		if err == nil {
-			last = seen
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("the HPA did not read %s: %w; it said: %s", metric, context.Cause(ctx), last.said)
-		case <-tick.C:
-		}
-	}
-}
-
 // show observes the day once a second and shows it, until it or the context ends.
 func (d *demo) show(ctx context.Context) {
-	v := screen.View{
-		Target: target, Day: d.day.Length, Ends: d.options.Duration > 0, Peak: d.day.Peak,
+	view := screen.View{
+		Target: d.target, Day: d.day.Length, Ends: d.options.Duration > 0, Peak: d.day.Peak,
 		Kubeconfig: d.stage.Kubeconfig, Source: d.stage.source,
 	}
 	display := newDisplay(d.options.Out, d.stage.Kubeconfig)
@@ -175,27 +144,23 @@ func (d *demo) show(ctx context.Context) {
 	defer display.close()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	d.began.start()
-	for {
-		at := d.began.since()
-		if v.Ends && at > d.day.Length {
+	d.clock.wait(ctx)
+	for ctx.Err() == nil {
+		at := d.clock.since()
+		if view.Ends && at > d.day.Length {
 			return
 		}
-		seen, err := observe(ctx, d.client, d.shop.State(), at)
+		d.plan(ctx, at)
+		d.look(ctx, at)
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil {
-			seen.said, seen.problem = err.Error(), true
-		} else {
-			d.samples = append(d.samples, seen.Sample)
-		}
-		v.Samples, v.Phase = d.samples, d.day.Phase(at)
-		v.Said, v.SaidAge, v.Problem = seen.said, seen.saidAge, seen.problem
-		display.show(v)
+		view.Phase, view.News = d.day.Phase(at), d.news.line()
+		view.Alone, view.Planned = d.alone.panel(), d.planned.panel()
+		view.Forecast, view.Lead = d.cluster.forecast, d.cluster.lead
+		display.show(view)
 		select {
 		case <-ctx.Done():
-			return
 		case <-tick.C:
 		}
 	}
@@ -203,22 +168,27 @@ func (d *demo) show(ctx context.Context) {
 
 // conclude writes the summary, and judges the day if it went to its end.
 func (d *demo) conclude() error {
-	whole := d.options.Duration > 0 && d.began.since() >= d.day.Length
-	if whole || len(d.samples) >= summarised {
-		fmt.Fprint(d.options.Out, "\n"+report.Summary(d.samples, target, whole)+"\n")
+	whole := d.options.Duration > 0 && d.clock.since() >= d.day.Length
+	result := report.Compare(d.alone.run, d.planned.run, d.target)
+	result.Lead = d.cluster.lead
+	if whole || len(d.alone.run.Samples) >= summarised {
+		fmt.Fprint(d.options.Out, "\n"+result.Summary(whole)+"\n")
+	}
+	if err := d.record(); err != nil {
+		return err
 	}
 	if !whole {
 		return d.interrupted()
 	}
-	if v := report.Judge(d.samples, target); !v.Followed() {
-		return fmt.Errorf("%w: %s", ErrNotFollowed, strings.Join(v.Reasons, "; "))
+	if reasons := result.Reasons(); len(reasons) > 0 {
+		return fmt.Errorf("%w: %s", ErrNotShown, strings.Join(reasons, "; "))
 	}
 	return nil
 }
 
 // stop ends what was started, and says what stays.
 func (d *demo) stop(keep bool) error {
-	d.say("Ending the cluster and the adapter")
+	d.say("Ending the cluster and what runs in it")
 	err := d.stage.stop(keep)
 	if keep || !d.stage.temporary {
 		d.say("Logs are in %s", d.stage.dir)

@@ -16,6 +16,7 @@ type display struct {
 	style      screen.Style
 	kubeconfig string
 	shown      int
+	news       string
 }
 
 // lineEvery is how many views there are for each line.
@@ -44,6 +45,10 @@ func (d *display) show(v screen.View) {
 		width, height := d.terminal.size()
 		d.terminal.show(screen.Frame(v, width, height, d.style))
 		return
+	}
+	if v.News != d.news {
+		d.news = v.News
+		fmt.Fprintln(d.out, v.News)
 	}
 	if d.shown%lineEvery == 0 {
 		fmt.Fprintln(d.out, screen.Line(v))

@@ -19,6 +19,8 @@ import (
 
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/report"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/shop"
+	"github.com/plimsoll/plimsoll/scaler/record"
+	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
 // observation is a sample, and what the HPA said when it was taken.
@@ -31,29 +33,42 @@ type observation struct {
 }
 
 // valuesPath is where an HPA reads the metric of its pods.
-const valuesPath = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/" + namespace + "/pods/*/" + metric
+func valuesPath(namespace string) string {
+	return "/apis/custom.metrics.k8s.io/v1beta2/namespaces/" + namespace + "/pods/*/" + metric
+}
+
+// observer looks at one shop.
+type observer struct {
+	client    kubernetes.Interface
+	namespace string
+	shop      *shop.Shop
+	pods      *shop.Pods
+}
 
 // observe looks at the shop and at the cluster the way a person with kubectl would.
-func observe(ctx context.Context, client kubernetes.Interface, state shop.State, at time.Duration) (observation, error) {
+func (w observer) observe(ctx context.Context, at time.Duration) (observation, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	o := observation{Sample: report.Sample{At: at, Users: state.Users, Waiting: state.Waiting}}
-	hpa, err := client.AutoscalingV2().HorizontalPodAutoscalers(namespace).Get(ctx, name, metav1.GetOptions{})
+	state := w.shop.State()
+	o := observation{Sample: report.Sample{
+		At: at, Users: state.Users, Waiting: state.Waiting, Ready: len(w.pods.Serving()), Pods: w.pods.Count(),
+	}}
+	hpa, err := w.client.AutoscalingV2().HorizontalPodAutoscalers(w.namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return o, fmt.Errorf("read the HPA: %w", err)
 	}
-	deployment, err := client.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
-	if err != nil {
-		return o, fmt.Errorf("read the Deployment: %w", err)
-	}
-	events, err := client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{FieldSelector: fields.SelectorFromSet(fields.Set{
+	events, err := w.client.CoreV1().Events(w.namespace).List(ctx, metav1.ListOptions{FieldSelector: fields.SelectorFromSet(fields.Set{
 		"involvedObject.kind": "HorizontalPodAutoscaler", "involvedObject.name": name}).String()})
 	if err != nil {
 		return o, fmt.Errorf("read the HPA's events: %w", err)
 	}
-	o.Wanted, o.Ready = int(hpa.Status.DesiredReplicas), int(deployment.Status.ReadyReplicas)
+	o.Wanted, o.Floor = int(hpa.Status.DesiredReplicas), int(situation.LiveBounds(hpa).Min)
+	// A record that cannot be read names nobody; the scaler complains of it in events.
+	if kept, err := record.Parse(hpa.Annotations); err == nil && kept.State.Applied != nil {
+		o.FloorBy = kept.State.FloorBy
+	}
 	o.hear(hpa, events.Items, time.Now())
-	o.Age, o.HasValue = valueAge(ctx, client)
+	o.Age, o.HasValue = valueAge(ctx, w.client, w.namespace)
 	return o, nil
 }
 
@@ -96,8 +111,8 @@ func eventTime(e *corev1.Event) time.Time {
 
 // valueAge reads the metric as the HPA does, and returns the age of the oldest value; the API's times are whole
 // seconds.
-func valueAge(ctx context.Context, client kubernetes.Interface) (time.Duration, bool) {
-	body, err := client.Discovery().RESTClient().Get().AbsPath(valuesPath).Do(ctx).Raw()
+func valueAge(ctx context.Context, client kubernetes.Interface, namespace string) (time.Duration, bool) {
+	body, err := client.Discovery().RESTClient().Get().AbsPath(valuesPath(namespace)).Do(ctx).Raw()
 	if err != nil {
 		return 0, false // the view says that there is no value; the HPA says why
 	}

@@ -17,12 +17,13 @@ import (
 	"github.com/plimsoll/plimsoll/cmd/stack"
 )
 
-// stage is what a demo plays on: a folder, and in it a cluster with an adapter.
+// stage is what a demo plays on: a folder, and in it a cluster with an adapter and a scaler.
 type stage struct {
 	*stack.Stack
 	dir       string
 	temporary bool
 	source    string // where the numbers come from, for the view
+	samples   string // the folder of the engine's samples; "": a Prometheus server has them
 }
 
 // scrapeConfig is read by the adapter's own engine and by a Prometheus server alike. The shop says which pod each
@@ -37,8 +38,14 @@ scrape_configs:
   - targets: [%q]
 `
 
-// start starts a cluster and an adapter that takes its numbers from the shop at the address.
-func start(ctx context.Context, o Options, shopAddress string) (*stage, error) {
+// adapterName is what the stage's one adapter is called, scalerName its one scaler.
+const (
+	adapterName = "adapter-0"
+	scalerName  = "scaler-0"
+)
+
+// start starts a cluster on which pods take startup to be Ready, and nothing of Plimsoll that runs in it yet.
+func start(ctx context.Context, o Options, shopAddress string, startup time.Duration) (*stage, error) {
 	s := &stage{dir: o.Dir, temporary: o.Dir == "", source: "the adapter's own engine"}
 	if err := s.makeDir(); err != nil {
 		return nil, err
@@ -50,13 +57,17 @@ func start(ctx context.Context, o Options, shopAddress string) (*stage, error) {
 	progress := &gate{out: o.Progress}
 	defer context.AfterFunc(ctx, progress.shut)()
 	options := stack.Options{
-		ClusterOptions: stack.ClusterOptions{Name: "demo", Dir: s.dir, HPASyncPeriod: 5 * time.Second, Progress: progress},
-		Direct:         true,
+		ClusterOptions: stack.ClusterOptions{
+			Name: "demo", Dir: s.dir, HPASyncPeriod: syncPeriod, Progress: progress,
+			Arguments: []string{"--pod-ready-delay", startup.String()},
+		},
+		Direct: true, Adapters: -1,
 	}
 	if o.Prometheus {
 		options.PrometheusConfig, s.source = scrape, "a Prometheus server"
 	} else {
-		options.ScrapeConfig = scrape
+		options.ScrapeConfig, s.samples = scrape, filepath.Join(s.dir, "samples")
+		options.AdapterArguments = []string{"--storage-dir=" + s.samples}
 	}
 	var err error
 	if s.Stack, err = stack.Start(ctx, options); err == nil {
@@ -66,6 +77,17 @@ func start(ctx context.Context, o Options, shopAddress string) (*stage, error) {
 		return nil, errors.Join(err, os.RemoveAll(s.dir))
 	}
 	return nil, fmt.Errorf("%w\nlogs are in %s", err, s.dir)
+}
+
+// install starts Plimsoll: the adapter, and the scaler.
+func (s *stage) install(ctx context.Context) error {
+	if err := s.StartAdapter(ctx, adapterName); err != nil {
+		return err
+	}
+	if err := s.WaitAvailable(ctx); err != nil {
+		return err
+	}
+	return s.StartScaler(ctx, scalerName)
 }
 
 // makeDir makes the folder, and lets the client libraries log into it instead of across the view.

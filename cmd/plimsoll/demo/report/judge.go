@@ -14,8 +14,8 @@ const (
 	// enough is the share of the needed replicas that counts as following: an HPA does nothing within its tolerance
 	// of 10 %, which is down to 0.91.
 	enough = 0.9
-	// AllowedBehind is how long after the users the replicas may come.
-	AllowedBehind = 30 * time.Second
+	// allowedBehind is how long after the users the replicas may come, without the time that a pod takes to start.
+	allowedBehind = 30 * time.Second
 	// moment is the share of the day for which users must be there to count as the peak: what came and went between
 	// two readings cannot be followed.
 	moment = 0.05
@@ -29,20 +29,21 @@ const (
 type Verdict struct {
 	Reasons []string // why the HPA did not follow; empty: it did
 
-	MostUsers   int
-	MostReady   int
-	MostWaiting int
-	Behind      time.Duration // the longest time by which the replicas were late
-	Rise, Fall  *time.Duration
-	AgeMedian   time.Duration
-	AgeMost     time.Duration
-	NoValue     int // samples for which the metrics API had no value
+	MostUsers  int
+	Behind     time.Duration // the longest time by which the replicas were late
+	Rise, Fall *time.Duration
+	AgeMedian  time.Duration
+	AgeMost    time.Duration
+	NoValue    int // samples for which the metrics API had no value
 }
 
 // Followed says whether the HPA followed the users up and down.
 func (v Verdict) Followed() bool { return len(v.Reasons) == 0 }
 
-// Judge judges samples in the order of their times.
+// AllowedBehind is how long after the users the replicas may come.
+func (t Target) AllowedBehind() time.Duration { return allowedBehind + t.Startup }
+
+// Judge judges samples in the order of their times. Pods that a floor holds are not the HPA's to remove.
 func Judge(samples []Sample, t Target) Verdict {
 	v := Verdict{}
 	v.measure(samples, t)
@@ -52,19 +53,19 @@ func Judge(samples []Sample, t Target) Verdict {
 	}
 	first, last := samples[0], samples[len(samples)-1]
 	crowd := lasting(samples)
-	peak := t.Need(crowd)
+	peak, mostReady := t.Need(crowd), Measure(samples, t).MostReady
 	if peak < leastRise*t.Need(first.Users) {
 		v.because("the users never rose enough to need more replicas: at most %s", human.Count(v.MostUsers))
 	}
-	if float64(v.MostReady) < enough*peak {
-		v.because("at the peak %d pods were ready, but %s users need %s", v.MostReady, human.Count(crowd), human.Number(peak))
+	if float64(mostReady) < enough*peak {
+		v.because("at the peak %d pods were ready, but %s users need %s", mostReady, human.Count(crowd), human.Number(peak))
 	}
 	end := t.Need(last.Users)
-	if most := end + 1 + leftOver*(peak-end); float64(last.Ready) > most {
+	if most := max(end, float64(last.Floor)) + 1 + leftOver*(peak-end); float64(last.Ready) > most {
 		v.because("at the end %d pods were still there, but %s users need %s", last.Ready, human.Count(last.Users), human.Number(end))
 	}
-	if v.Behind > AllowedBehind {
-		v.because("the replicas were %s behind the users, more than %s", human.Age(v.Behind), human.Age(AllowedBehind))
+	if v.Behind > t.AllowedBehind() {
+		v.because("the replicas were %s behind the users, more than %s", human.Age(v.Behind), human.Age(t.AllowedBehind()))
 	}
 	return v
 }
@@ -77,8 +78,6 @@ func (v *Verdict) measure(samples []Sample, t Target) {
 	var ages []time.Duration
 	for i, s := range samples {
 		v.MostUsers = max(v.MostUsers, s.Users)
-		v.MostReady = max(v.MostReady, s.Ready)
-		v.MostWaiting = max(v.MostWaiting, s.Waiting)
 		v.Behind = max(v.Behind, behind(samples[:i+1], t))
 		if s.HasValue {
 			ages = append(ages, s.Age)

@@ -5,69 +5,167 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/human"
+	"github.com/plimsoll/plimsoll/policy/bounds"
 )
 
 // rows is how many lines of a day the summary shows.
 const rows = 13
 
-// Summary writes a table of the day and what it showed. With judged, its last line is the verdict.
-func Summary(samples []Sample, t Target, judged bool) string {
-	if len(samples) == 0 {
+// Summary writes the day and what it showed, both shops side by side. With judged, its last line is the verdict.
+func (c Comparison) Summary(judged bool) string {
+	if len(c.Alone.Samples) == 0 || len(c.Planned.Samples) == 0 {
 		return "Nothing was observed.\n"
 	}
 	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 9, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "TIME\tUSERS\tPER POD\tWANTED\tREADY\tWAITING\tAGE\t")
-	for _, s := range pick(samples, rows) {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t\n",
-			Clock(s.At), human.Count(s.Users), human.Number(math.Round(10*s.PerPod())/10), s.Wanted, s.Ready, human.Count(s.Waiting), ageOf(s))
-	}
-	_ = w.Flush() // writes to memory
-	v := Judge(samples, t)
-	fmt.Fprintf(&b, "\nMost      %s users; %d pods ready of %s needed for %s users each\n",
-		human.Count(v.MostUsers), v.MostReady, human.Number(t.Need(v.MostUsers)), human.Number(t.PerPod))
-	fmt.Fprintln(&b, "Delay     "+delay(v))
-	fmt.Fprintf(&b, "Values    %s old in the median, %s at most; none in %s of %s\n",
-		WholeSeconds(v.AgeMedian), WholeSeconds(v.AgeMost), human.Count(v.NoValue), human.Things(len(samples), "observation"))
-	fmt.Fprintf(&b, "Orders    at most %s waited\n", human.Count(v.MostWaiting))
+	c.day(&b)
+	b.WriteString("\n")
+	c.figures(&b)
+	b.WriteString("\n")
+	c.floors(&b)
 	if judged {
-		fmt.Fprintln(&b, "\n"+sentence(v))
+		b.WriteString("\n" + c.sentence() + "\n")
 	}
 	return b.String()
 }
 
-func sentence(v Verdict) string {
-	if v.Followed() {
-		return "The HPA followed the users up and down."
+// day is the table of the day: both shops at the same moments.
+func (c Comparison) day(b *strings.Builder) {
+	w := tabwriter.NewWriter(b, 7, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "TIME\tUSERS\tNEED\tREADY\tSHORT\t|\tREADY\tSHORT\tFLOOR\t ")
+	planned := c.Planned.Samples
+	for _, s := range pick(c.Alone.Samples, rows) {
+		p := planned[nearest(planned, s.At)]
+		fmt.Fprintf(w, "%s\t%s\t%.0f\t%d\t%s\t|\t%d\t%s\t%d\t%s\n", Clock(s.At), human.Count(s.Users), math.Ceil(c.Target.Need(s.Users)),
+			s.Ready, shortOf(c.Target, s), p.Ready, shortOf(c.Target, p), p.Floor, "  "+By(p.FloorBy))
 	}
-	return "The HPA did not follow the users:\n- " + strings.Join(v.Reasons, "\n- ")
+	_ = w.Flush() // writes to memory
 }
 
-func delay(v Verdict) string {
-	late := fmt.Sprintf("at most %s late, %s allowed", human.Age(v.Behind), human.Age(AllowedBehind))
-	if v.Rise == nil || v.Fall == nil {
-		return "needs a rise and a fall; " + late
-	}
-	return fmt.Sprintf("up %s, down %s the users; %s", after(*v.Rise), after(*v.Fall), late)
+func nearest(samples []Sample, at time.Duration) int {
+	i, _ := slices.BinarySearchFunc(samples, at, func(s Sample, at time.Duration) int { return int(s.At - at) })
+	return min(i, len(samples)-1)
 }
 
-func after(d time.Duration) string {
-	if d < 0 {
-		return human.Age(-d) + " before"
+// shortOf is how many users the pods of a sample cannot serve; "" for none.
+func shortOf(t Target, s Sample) string {
+	if missing := t.Shortfall(s); missing > 0 {
+		return human.Count(int(math.Ceil(missing)))
 	}
-	return human.Age(d) + " after"
+	return "-"
 }
 
-func ageOf(s Sample) string {
-	if !s.HasValue {
+// By names a source of a floor in one word.
+func By(by bounds.Source) string { return wordOf(kindOf(by)) }
+
+func wordOf(kind string) string {
+	switch kind {
+	case bounds.KindSchedule:
+		return "schedule"
+	case bounds.KindForecast:
+		return "forecast"
+	case bounds.KindOverride:
+		return "override"
+	}
+	return "base"
+}
+
+// figures is the table of what the day came to.
+func (c Comparison) figures(b *strings.Builder) {
+	w := tabwriter.NewWriter(b, 0, 0, 3, ' ', 0)
+	row := func(name, alone, planned, note string) {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, alone, planned, note)
+	}
+	a, p := c.alone, c.planned
+	va, vp := Judge(c.Alone.Samples, c.Target), Judge(c.Planned.Samples, c.Target)
+	row("", c.Alone.Name, c.Planned.Name, "")
+	row("Short of capacity", seconds(a.Short)+shareOf(a.Short, a.Observed), seconds(p.Short)+shareOf(p.Short, p.Observed), c.lessTime())
+	row("Worst shortfall", worst(a), worst(p), fmt.Sprintf("of users, at %s a pod", human.Number(c.Target.Capacity)))
+	row("Orders waiting, at most", human.Count(a.MostWaiting), human.Count(p.MostWaiting), "")
+	row("Pods ready, at most", human.Count(a.MostReady), human.Count(p.MostReady),
+		fmt.Sprintf("%s users need %s", human.Count(a.MostUsers), human.Number(math.Ceil(c.Target.Need(a.MostUsers)))))
+	row("Replica-hours", hours(a.ReplicaHours), hours(p.ReplicaHours), moreCost(a, p))
+	row("Pods came", delayOf(va.Rise), delayOf(vp.Rise), "the users, in the median; at most "+human.Age(max(va.Behind, vp.Behind).Round(time.Second))+" late")
+	row("Pods went", delayOf(va.Fall), delayOf(vp.Fall), "the users")
+	row("Age of values", WholeSeconds(va.AgeMedian), WholeSeconds(vp.AgeMedian),
+		fmt.Sprintf("median; at most %s, none in %s", WholeSeconds(max(va.AgeMost, vp.AgeMost)), human.Things(va.NoValue+vp.NoValue, "reading")))
+	_ = w.Flush() // writes to memory
+}
+
+func (c Comparison) lessTime() string {
+	switch share := c.Share(); {
+	case math.IsInf(share, 1):
+		return ""
+	default:
+		return fmt.Sprintf("%.0f %% of the HPA alone", 100*share)
+	}
+}
+
+func moreCost(a, p Supply) string {
+	if a.ReplicaHours == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%+.0f %%", 100*(p.ReplicaHours/a.ReplicaHours-1))
+}
+
+func worst(s Supply) string {
+	if s.Worst == 0 {
 		return "none"
 	}
-	return WholeSeconds(s.Age)
+	return fmt.Sprintf("%s (%.0f %%)", human.Count(int(math.Ceil(s.Worst))), 100*s.WorstShare)
+}
+
+func hours(h float64) string { return fmt.Sprintf("%.2f", h) }
+
+func seconds(d time.Duration) string { return human.Age(d.Round(time.Second)) }
+
+func shareOf(part, whole time.Duration) string {
+	if whole == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%.0f %%)", 100*float64(part)/float64(whole))
+}
+
+// floors is who held the floor, and for how long a pod starts.
+func (c Comparison) floors(b *strings.Builder) {
+	p := c.planned
+	var parts []string
+	for _, kind := range []string{bounds.KindForecast, bounds.KindSchedule, bounds.KindOverride, bounds.KindBase} {
+		parts = append(parts, fmt.Sprintf("%s %.0f %%", wordOf(kind), 100*float64(p.FloorBy[kind])/max(1, float64(p.Observed))))
+	}
+	fmt.Fprintf(b, "Floor held by   %s of the day (%s)\n", strings.Join(parts, ", "), c.Planned.Name)
+	if c.Lead > 0 {
+		fmt.Fprintf(b, "Lead time       %s, which the scaler measured on the pods; the nodes let them start %s\n", seconds(c.Lead), seconds(c.Target.Startup))
+	} else {
+		fmt.Fprintf(b, "Lead time       not measured; the nodes let pods start %s\n", seconds(c.Target.Startup))
+	}
+}
+
+func (c Comparison) sentence() string {
+	reasons := c.Reasons()
+	if len(reasons) > 0 {
+		return "The day did not show what it should:\n- " + strings.Join(reasons, "\n- ")
+	}
+	if c.planned.Short == 0 {
+		return "Both HPAs followed the users. With schedule, forecast and override the shop was never short of capacity."
+	}
+	return fmt.Sprintf("Both HPAs followed the users. With schedule, forecast and override the shop was short of capacity for %s instead of %s.",
+		seconds(c.planned.Short), seconds(c.alone.Short))
+}
+
+func delayOf(d *time.Duration) string {
+	switch {
+	case d == nil:
+		return "unknown"
+	case *d < 0:
+		return human.Age(-*d) + " before"
+	}
+	return human.Age(*d) + " after"
 }
 
 // WholeSeconds writes an age that is known to a second only.

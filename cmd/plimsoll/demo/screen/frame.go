@@ -15,42 +15,54 @@ import (
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/human"
 )
 
+// Panel is one shop.
+type Panel struct {
+	report.Run               // the samples in the order of their times; the last one is now
+	Said       string        // what the HPA said last
+	SaidAge    time.Duration // since then
+	Problem    bool          // whether that is a problem
+}
+
+func (p Panel) now() report.Sample {
+	if len(p.Samples) == 0 {
+		return report.Sample{}
+	}
+	return p.Samples[len(p.Samples)-1]
+}
+
 // View is what a frame shows.
 type View struct {
-	Samples    []report.Sample // in the order of their times; the last one is now
-	Target     report.Target
-	Day        time.Duration // the length of a day: what the charts span
-	Ends       bool          // whether the demo ends after one day
-	Phase      string        // of the day: "morning rise"
-	Peak       float64       // the most users of a day: the charts' scale
-	Said       string        // what the HPA said last
-	SaidAge    time.Duration
-	Problem    bool // whether that is a problem
-	Kubeconfig string
-	Source     string // where the numbers come from: "the adapter's embedded engine"
+	Alone, Planned Panel
+	Target         report.Target
+	Day            time.Duration // the length of a day: what the charts span
+	Ends           bool          // whether the demo ends after one day
+	Phase          string        // of the day: "morning rise"
+	Peak           float64       // the most users of a day: the charts' scale
+	Forecast       string        // what the forecast says of itself
+	Lead           time.Duration // how far ahead it looks, if that is measured
+	News           string        // what people did last
+	Kubeconfig     string
+	Source         string // where the numbers come from: "the adapter's embedded engine"
 }
 
 const (
 	margin      = "  "
-	labelColumn = 16 // width of the labels beside charts and values
+	labelColumn = 18 // width of the labels beside charts and values
 	// fixedLines are all lines of a frame but the charts'.
 	fixedLines = 15
 )
 
 // Frame draws the view into at most height lines of at most width cells.
 func Frame(v View, width, height int, s Style) string {
-	now := report.Sample{}
-	if len(v.Samples) > 0 {
-		now = v.Samples[len(v.Samples)-1]
-	}
-	rows := max(1, min(8, (height-fixedLines)/2))
-	lines := []string{"", v.title(now, width, s), ""}
-	lines = append(lines, v.usersChart(now, width, rows, s)...)
+	rows := max(1, min(8, (height-fixedLines)/3))
+	lines := []string{"", v.title(width, s), ""}
+	lines = append(lines, v.usersChart(width, rows, s)...)
 	lines = append(lines, "")
-	lines = append(lines, v.replicasChart(now, width, rows, s)...)
+	lines = append(lines, v.podsChart(v.Alone, width, rows, s)...)
 	lines = append(lines, "")
-	lines = append(lines, v.facts(now, s)...)
-	lines = append(lines, v.said(width, s)...)
+	lines = append(lines, v.podsChart(v.Planned, width, rows, s)...)
+	lines = append(lines, "")
+	lines = append(lines, v.facts(width, s)...)
 	lines = append(lines, "")
 	lines = append(lines, v.commands(s)...)
 	if len(lines) > height {
@@ -62,9 +74,9 @@ func Frame(v View, width, height int, s Style) string {
 	return strings.Join(lines, "\n")
 }
 
-func (v View) title(now report.Sample, width int, s Style) string {
-	left := margin + s.title.Render("Plimsoll") + s.label.Render("  an HPA follows online_users")
-	clock := report.Clock(now.At)
+func (v View) title(width int, s Style) string {
+	left := margin + s.title.Render("Plimsoll") + s.label.Render("  the same day twice")
+	clock := report.Clock(v.Alone.now().At)
 	if v.Ends {
 		clock += " of " + report.Clock(v.Day)
 	}
@@ -73,37 +85,68 @@ func (v View) title(now report.Sample, width int, s Style) string {
 	return left + strings.Repeat(" ", gap) + right
 }
 
-// usersChart and replicasChart have the same scale, users per pod being what the HPA keeps: if it follows, they look
-// alike.
-func (v View) usersChart(now report.Sample, width, rows int, s Style) []string {
-	return v.beside(width, rows, s.users, func(x report.Sample) float64 { return float64(x.Users) / v.Target.PerPod },
-		s.label.Render("users"), s.value.Render(human.Count(now.Users)))
+// The charts have one scale, users per pod being what the HPA keeps: where pods follow, they look alike.
+
+func (v View) usersChart(width, rows int, s Style) []string {
+	users := func(x report.Sample) float64 { return float64(x.Users) / v.Target.PerPod }
+	return v.beside(v.drawn(v.Alone.Samples, width, rows, users), s.users.Render, s.label.Render("users"), s.value.Render(human.Count(v.Alone.now().Users)))
 }
 
-func (v View) replicasChart(now report.Sample, width, rows int, s Style) []string {
-	return v.beside(width, rows, s.replicas, func(x report.Sample) float64 { return float64(x.Ready) },
-		s.label.Render("pods ready"), s.value.Render(human.Count(now.Ready)))
-}
-
-// beside draws a chart with labels at its left, one in a row; with a single row the labels share it.
-func (v View) beside(width, rows int, style lipgloss.Style, value func(report.Sample) float64, labels ...string) []string {
-	columns := max(1, width-len(margin)-labelColumn-2)
-	length := v.Day
-	from := time.Duration(0)
-	if n := len(v.Samples); n > 0 && !v.Ends {
-		from = max(0, v.Samples[n-1].At-length)
+// podsChart draws a shop's Ready pods, and below them when they were too few.
+func (v View) podsChart(p Panel, width, rows int, s Style) []string {
+	ready := func(x report.Sample) float64 { return float64(x.Ready) }
+	short := func(x report.Sample) float64 {
+		if v.Target.Shortfall(x) > 0 {
+			return 1
+		}
+		return 0
 	}
-	drawn := chart(spread(v.Samples, from, length, columns, value), v.scale(), rows)
-	if rows == 1 {
+	now := p.now()
+	lines := v.beside(v.drawn(p.Samples, width, rows, ready), s.replicas.Render, s.value.Render(p.Name),
+		s.label.Render(fmt.Sprintf("%d Ready, need %.0f", now.Ready, math.Ceil(v.Target.Need(now.Users)))))
+	marks := strings.Builder{}
+	for _, x := range v.spread(p.Samples, width, short) {
+		if x > 0 {
+			marks.WriteRune('━')
+		} else {
+			marks.WriteRune(' ')
+		}
+	}
+	style := s.label
+	if v.Target.Shortfall(now) > 0 {
+		style = s.problem
+	}
+	total := "never short"
+	if supply := report.Measure(p.Samples, v.Target); supply.Short > 0 {
+		total = "short " + human.Age(supply.Short.Round(time.Second))
+	}
+	return append(lines, margin+style.Render(pad(total, labelColumn))+s.problem.Render(marks.String()))
+}
+
+func (v View) spread(samples []report.Sample, width int, value func(report.Sample) float64) []float64 {
+	from := time.Duration(0)
+	if n := len(samples); n > 0 && !v.Ends {
+		from = max(0, samples[n-1].At-v.Day)
+	}
+	return spread(samples, from, v.Day, max(1, width-len(margin)-labelColumn-2), value)
+}
+
+func (v View) drawn(samples []report.Sample, width, rows int, value func(report.Sample) float64) []string {
+	return chart(v.spread(samples, width, value), v.scale(), rows)
+}
+
+// beside puts labels at the left of a chart, one in a row; with a single row the labels share it.
+func (v View) beside(drawn []string, render func(...string) string, labels ...string) []string {
+	if len(drawn) == 1 {
 		labels = []string{strings.Join(labels, " ")}
 	}
-	lines := make([]string, rows)
+	lines := make([]string, len(drawn))
 	for i := range lines {
 		label := ""
 		if i < len(labels) {
 			label = labels[i]
 		}
-		lines[i] = margin + pad(label, labelColumn) + style.Render(drawn[i])
+		lines[i] = margin + pad(ansi.Truncate(label, labelColumn-1, "…"), labelColumn) + render(drawn[i])
 	}
 	return lines
 }
@@ -111,58 +154,60 @@ func (v View) beside(width, rows int, style lipgloss.Style, value func(report.Sa
 // scale is how many replicas fill a chart.
 func (v View) scale() float64 {
 	most := v.Peak / v.Target.PerPod
-	for _, s := range v.Samples {
+	for _, s := range v.Planned.Samples {
+		most = math.Max(most, float64(s.Ready))
+	}
+	for _, s := range v.Alone.Samples {
 		most = math.Max(most, float64(s.Ready))
 	}
 	return most * 1.05
 }
 
-func (v View) facts(now report.Sample, s Style) []string {
-	fact := func(label, value, note string) string {
-		return margin + s.label.Render(pad(label, labelColumn)) + s.value.Render(pad(value, 8)) + s.faint.Render(note)
+// facts are what holds the floor, and what was done last; four lines.
+func (v View) facts(width int, s Style) []string {
+	now := v.Planned.now()
+	room := max(10, width-len(margin)-labelColumn-2)
+	fact := func(label, text string, style lipgloss.Style) string {
+		return margin + s.label.Render(pad(label, labelColumn)) + style.Render(ansi.Truncate(text, room, "…"))
 	}
-	age, note := "none", "the metrics API has no value"
-	if now.HasValue {
-		age, note = report.WholeSeconds(now.Age), "since it was measured, from "+v.Source
+	plain := s.value.Bold(false)
+	floor := fmt.Sprintf("%d, the HPA's own", now.Floor)
+	if now.FloorBy.Kind != "" && report.By(now.FloorBy) != "base" {
+		floor = fmt.Sprintf("%d, held by %s (the HPA's own is %d)", now.Floor, now.FloorBy, v.Target.Min)
 	}
-	return []string{
-		fact("users per pod", human.Number(math.Round(10*now.PerPod())/10), "the HPA keeps "+human.Number(v.Target.PerPod)),
-		fact("pods wanted", human.Count(now.Wanted), fmt.Sprintf("by the HPA, from %d to %d; %s users need %s",
-			v.Target.Min, v.Target.Max, human.Count(now.Users), human.Number(math.Ceil(v.Target.Need(now.Users))))),
-		fact("age of value", age, note),
-		fact("orders waiting", human.Count(now.Waiting), "while there are too few pods"),
+	forecast := v.Forecast
+	if v.Lead > 0 {
+		forecast = "looks " + human.Age(v.Lead) + " ahead, as long as pods were measured to take"
 	}
+	lines := []string{fact("minReplicas", floor, s.value), fact("forecast", forecast, plain)}
+	for _, p := range []Panel{v.Alone, v.Planned} {
+		if p.Problem {
+			return append(lines, fact(p.Name, p.Said, s.problem), "")
+		}
+	}
+	return append(lines, v.news(room, s)...)
 }
 
-// said is what the HPA said, in two lines at most.
-func (v View) said(width int, s Style) []string {
-	text := v.Said
+// news is in two lines at most.
+func (v View) news(room int, s Style) []string {
+	text := v.News
 	if text == "" {
-		text = "nothing yet"
+		text = "the sale of the evening is in the schedule"
 	}
-	if v.SaidAge > 0 {
-		text += " (" + human.Age(v.SaidAge.Truncate(time.Second)) + " ago)"
-	}
-	style := s.value.Bold(false)
-	if v.Problem {
-		style = s.problem
-	}
-	room := max(10, width-len(margin)-labelColumn-2)
 	wrapped := strings.Split(ansi.Wrap(text, room, ""), "\n")
 	lines := make([]string, 2)
 	for i := range lines {
-		label := ""
+		label, line := "", ""
 		if i == 0 {
-			label = "the HPA said"
+			label = "people"
 		}
-		line := ""
 		if i < len(wrapped) {
 			line = wrapped[i]
 		}
 		if i == 1 && len(wrapped) > 2 {
 			line = ansi.Truncate(line+" "+wrapped[2], room, "…")
 		}
-		lines[i] = margin + s.label.Render(pad(label, labelColumn)) + style.Render(line)
+		lines[i] = margin + s.label.Render(pad(label, labelColumn)) + line
 	}
 	return lines
 }
@@ -170,8 +215,7 @@ func (v View) said(width int, s Style) []string {
 func (v View) commands(s Style) []string {
 	return []string{
 		margin + s.faint.Render("export KUBECONFIG=") + v.Kubeconfig,
-		margin + "kubectl get hpa,pods -n shop" + s.faint.Render("   or   ") + "plimsoll explain metric shop/online_users",
-		margin + s.faint.Render("Ctrl-C ends everything that was started."),
+		margin + "plimsoll explain hpa/shop -n shop-planned" + s.faint.Render("   Ctrl-C ends everything"),
 	}
 }
 
@@ -181,15 +225,25 @@ func pad(text string, width int) string {
 
 // Line is the view in one line, for outputs that are not terminals.
 func Line(v View) string {
-	if len(v.Samples) == 0 {
+	if len(v.Alone.Samples) == 0 || len(v.Planned.Samples) == 0 {
 		return ""
 	}
-	now := v.Samples[len(v.Samples)-1]
-	age := "none"
-	if now.HasValue {
-		age = report.WholeSeconds(now.Age)
+	a, p := v.Alone.now(), v.Planned.now()
+	text := fmt.Sprintf("%5s  %-12s  users %5s  need %2.0f | %s: %2d ready%s | %s: %2d ready%s  floor %2d by %s",
+		report.Clock(a.At), v.Phase, human.Count(a.Users), math.Ceil(v.Target.Need(a.Users)),
+		v.Alone.Name, a.Ready, v.short(a), v.Planned.Name, p.Ready, v.short(p), p.Floor, report.By(p.FloorBy))
+	for _, panel := range []Panel{v.Alone, v.Planned} {
+		if panel.Problem {
+			text += "  " + panel.Name + ": " + panel.Said
+		}
 	}
-	return fmt.Sprintf("%5s  %-12s  users %6s  per pod %6s  wanted %2d  ready %2d  waiting %3s  age %4s  %s",
-		report.Clock(now.At), v.Phase, human.Count(now.Users), human.Number(math.Round(10*now.PerPod())/10), now.Wanted, now.Ready,
-		human.Count(now.Waiting), age, v.Said)
+	return text
+}
+
+// short marks a sample with too few pods; both forms are as wide.
+func (v View) short(s report.Sample) string {
+	if v.Target.Shortfall(s) > 0 {
+		return " SHORT"
+	}
+	return "      "
 }

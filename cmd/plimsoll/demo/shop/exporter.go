@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Exporter serves a shop's /metrics on loopback:
+// Exporter serves the /metrics of shops on loopback:
 //
 //	online_users{namespace,pod}  users online, for every pod that is ready
 //	orders_waiting{namespace}    orders in the queue
@@ -27,14 +27,14 @@ type Exporter struct {
 	hang chan struct{} // closed when the exporter answers again; nil: it answers
 }
 
-// Serve starts an exporter of the shop on a free port of the loopback interface.
-func Serve(s *Shop) (*Exporter, error) {
+// Serve starts an exporter of the shops, each with a namespace of its own, on a free port of the loopback interface.
+func Serve(shops ...*Shop) (*Exporter, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("the shop cannot listen on loopback: %w", err)
 	}
 	registry := prometheus.NewRegistry()
-	if err := registry.Register(newCollector(s)); err != nil {
+	if err := registry.Register(newCollector(shops)); err != nil {
 		return nil, errors.Join(fmt.Errorf("the shop's metrics cannot be registered: %w", err), listener.Close())
 	}
 	e := &Exporter{listener: listener}
@@ -92,17 +92,17 @@ func wait(ctx context.Context, c <-chan struct{}) bool {
 	}
 }
 
-// collector makes the metrics from the shop's state at the time of the scrape, so that a pod that is gone leaves no
+// collector makes the metrics from the shops' state at the time of the scrape, so that a pod that is gone leaves no
 // series behind.
 type collector struct {
-	shop    *Shop
+	shops   []*Shop
 	users   *prometheus.Desc
 	waiting *prometheus.Desc
 }
 
-func newCollector(s *Shop) *collector {
+func newCollector(shops []*Shop) *collector {
 	return &collector{
-		shop:    s,
+		shops:   shops,
 		users:   prometheus.NewDesc("online_users", "Users with a session on the pod.", []string{"namespace", "pod"}, nil),
 		waiting: prometheus.NewDesc("orders_waiting", "Orders in the queue.", []string{"namespace"}, nil),
 	}
@@ -113,9 +113,11 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) { ch <- c.users; ch <- 
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
-	state, namespace := c.shop.State(), c.shop.options.Namespace
-	for pod, users := range state.PerPod {
-		ch <- prometheus.MustNewConstMetric(c.users, prometheus.GaugeValue, float64(users), namespace, pod)
+	for _, shop := range c.shops {
+		state, namespace := shop.State(), shop.options.Namespace
+		for pod, users := range state.PerPod {
+			ch <- prometheus.MustNewConstMetric(c.users, prometheus.GaugeValue, float64(users), namespace, pod)
+		}
+		ch <- prometheus.MustNewConstMetric(c.waiting, prometheus.GaugeValue, float64(state.Waiting), namespace)
 	}
-	ch <- prometheus.MustNewConstMetric(c.waiting, prometheus.GaugeValue, float64(state.Waiting), namespace)
 }

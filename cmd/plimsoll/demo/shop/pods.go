@@ -16,9 +16,14 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// Pods returns a function that names the running, ready pods of the namespace with the label selector, sorted; it
-// reads from a watch that ends with the context. It waits until the watch has its first answer.
-func Pods(ctx context.Context, client kubernetes.Interface, namespace, selector string) (func() []string, error) {
+// Pods are the pods of a shop, read from a watch.
+type Pods struct {
+	list func() []*corev1.Pod
+}
+
+// Watch watches the pods of the namespace with the label selector until the context ends, and waits until the watch
+// has its first answer.
+func Watch(ctx context.Context, client kubernetes.Interface, namespace, selector string) (*Pods, error) {
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace),
 		informers.WithTweakListOptions(func(o *metav1.ListOptions) { o.LabelSelector = selector }))
 	pods := factory.Core().V1().Pods()
@@ -28,17 +33,33 @@ func Pods(ctx context.Context, client kubernetes.Interface, namespace, selector 
 		return nil, fmt.Errorf("the pods of namespace %s cannot be watched: %w", namespace, context.Cause(ctx))
 	}
 	lister := pods.Lister().Pods(namespace)
-	return func() []string {
+	return &Pods{list: func() []*corev1.Pod {
 		all, _ := lister.List(labels.Everything()) // from memory: has no error
-		var names []string
-		for _, pod := range all {
-			if serving(pod) {
-				names = append(names, pod.Name)
-			}
+		return all
+	}}, nil
+}
+
+// Serving names the pods that are running and Ready, sorted.
+func (p *Pods) Serving() []string {
+	var names []string
+	for _, pod := range p.list() {
+		if serving(pod) {
+			names = append(names, pod.Name)
 		}
-		slices.Sort(names)
-		return names
-	}, nil
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Count is how many pods there are that are not being deleted, Ready or not.
+func (p *Pods) Count() int {
+	n := 0
+	for _, pod := range p.list() {
+		if pod.DeletionTimestamp == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // serving is what an Endpoints controller asks of a pod before it sends users there.

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"time"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb"
+
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/shop"
+)
+
+// pastDays is how many earlier days of the shop the forecast can learn from: two of the shop's weeks.
+const pastDays = 14
+
+// earlierPod is the label of the history's one series. No pod of that name exists any more.
+const earlierPod = "shop-earlier-days00"
+
+// writePast writes the users of the days before the first one, which begins at the time given, as samples into the
+// storage of the adapter's engine, up to the time until. Then the series ends, as that of a pod that is gone.
+func writePast(ctx context.Context, dir string, day shop.Day, first, until time.Time) (err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("write the shop's earlier days: %w", err)
+	}
+	// One block for all: the engine reads any number of them, and they must not overlap.
+	span := time.Duration(pastDays+2) * day.Length
+	writer, err := tsdb.NewBlockWriter(slog.New(slog.DiscardHandler), dir, span.Milliseconds())
+	if err != nil {
+		return fmt.Errorf("write the shop's earlier days: %w", err)
+	}
+	defer func() { err = errors.Join(err, writer.Close()) }()
+	appender := writer.Appender(ctx)
+	if err := appendPast(appender, day, first, until); err != nil {
+		return errors.Join(fmt.Errorf("write the shop's earlier days: %w", err), appender.Rollback())
+	}
+	if err := appender.Commit(); err != nil {
+		return fmt.Errorf("write the shop's earlier days: %w", err)
+	}
+	if _, err := writer.Flush(ctx); err != nil {
+		return fmt.Errorf("write the shop's earlier days: %w", err)
+	}
+	return nil
+}
+
+func appendPast(appender storage.Appender, day shop.Day, first, until time.Time) error {
+	series := labels.FromStrings(labels.MetricName, metric, "job", "shop", "namespace", plannedNamespace, "pod", earlierPod)
+	var ref storage.SeriesRef
+	var err error
+	add := func(at time.Time, v float64) bool {
+		ref, err = appender.Append(ref, series, at.UnixMilli(), v)
+		return err == nil
+	}
+	at := first.Add(-pastDays * day.Length)
+	for ; at.Before(until); at = at.Add(time.Second) {
+		if !add(at, float64(day.Users(at.Sub(first)))) {
+			return err
+		}
+	}
+	add(at, math.Float64frombits(value.StaleNaN))
+	return err
+}
