@@ -40,6 +40,10 @@ func run(m *testing.M) int {
 	if code != 0 {
 		w.printLogs()
 	}
+	if found := w.refusals(); len(found) > 0 {
+		fmt.Fprintf(os.Stderr, "the scaler lacks rights:\n%s\n", strings.Join(found, "\n"))
+		code = 1
+	}
 	if err := w.stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "the tests' cluster does not end:", err)
 		return 1

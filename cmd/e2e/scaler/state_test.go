@@ -235,3 +235,29 @@ func (s *scene) describe(t *testing.T) {
 		t.Logf("%s: ScaleForecast %s: %+v", s.ns, forecast.Name, forecast.Status)
 	}
 }
+
+// floorBetween waits for a minReplicas in a range.
+func (s *scene) floorBetween(t *testing.T, lowest, highest int32) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("a floor from %d to %d", lowest, highest), func() error {
+		hpa, err := s.readHPA()
+		if err != nil {
+			return err
+		}
+		if floor := situation.LiveBounds(hpa).Min; floor < lowest || floor > highest {
+			return fmt.Errorf("it is %d", floor)
+		}
+		return nil
+	})
+}
+
+// passes waits until a time is over.
+func (s *scene) passes(t *testing.T, moment time.Time) {
+	t.Helper()
+	eventually(t, "the time "+moment.Format(time.TimeOnly), func() error {
+		if left := time.Until(moment); left > 0 {
+			return fmt.Errorf("it is %s away", left)
+		}
+		return nil
+	})
+}
