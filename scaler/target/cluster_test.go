@@ -39,8 +39,8 @@ import (
 // start is when the tests' windows begin.
 var start = time.Date(2026, 11, 11, 0, 0, 0, 0, time.FixedZone("CST", 8*60*60))
 
-// TestOnCluster has the bounds of HPAs written on a real API server. The HPA controller does not run: the tests write
-// the HPAs' status, and they move the clock.
+// TestOnCluster has the bounds of HPAs written on a real API server. No controller of Kubernetes runs: the tests
+// write the HPAs' status, and they move the clock.
 func TestOnCluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs a local cluster")
@@ -66,11 +66,15 @@ func TestOnCluster(t *testing.T) {
 		{"annotations removed or broken by hand", testBadAnnotations},
 		{"a forecast enforces", testForecast},
 		{"a conflict", testConflict},
+		{"a ramp waits for another target", testAfter},
+		{"a write that the API server refuses", testRefused},
+		{"pods that no node has place for", testShortage},
 		{"release", testRelease},
 		{"release under load", testReleaseUnderLoad},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, newStage(t, c)) })
 	}
+	t.Run("many under a manager", func(t *testing.T) { testMany(t, config, newStage(t, c)) })
 	t.Run("under a manager", func(t *testing.T) { testManager(t, config, newStage(t, c)) })
 }
 
@@ -86,9 +90,10 @@ func startCluster(t *testing.T) *rest.Config {
 		require.NoError(t, err, "%s", out)
 		return string(out)
 	}
-	lines := strings.Fields(run("up", "--nodes", "0", "--parent-pid", fmt.Sprint(os.Getpid()),
-		"--component-arg", "kube-controller-manager=--controllers=*,-horizontal-pod-autoscaler-controller"))
+	lines := strings.Fields(run("up", "--nodes", "0", "--parent-pid", fmt.Sprint(os.Getpid())))
 	t.Cleanup(func() { run("down") })
+	run("stop", "kube-controller-manager")
+	run("stop", "kube-scheduler")
 	config, err := clientcmd.BuildConfigFromFlags("", lines[len(lines)-1])
 	require.NoError(t, err)
 	config.QPS = -1

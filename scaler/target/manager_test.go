@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
@@ -98,8 +100,68 @@ func testManager(t *testing.T, config *rest.Config, s *stage) {
 	})
 }
 
+// testMany has the schedules of many HPAs change at once: each HPA is written once for each.
+func testMany(t *testing.T, config *rest.Config, s *stage) {
+	const many = 150
+	var others autoscalingv2.HorizontalPodAutoscalerList
+	require.NoError(t, s.c.List(ctxOf(s), &others))
+	for i := range others.Items { // of the tests before
+		require.NoError(t, s.c.Delete(ctxOf(s), &others.Items[i]))
+	}
+	for i := range many {
+		hpa := s.hpaManifest(10, 500)
+		hpa.SetName(fmt.Sprint("shop-", i))
+		require.NoError(t, s.c.Create(ctxOf(s), hpa))
+	}
+	registry := prometheus.NewPedanticRegistry()
+	startManager(t, config, registry)
+	start := time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
+	for i := range many {
+		require.NoError(t, s.c.Create(ctxOf(s), &v1alpha1.ScaleSchedule{
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: fmt.Sprint("event-", i)},
+			Spec: v1alpha1.ScaleScheduleSpec{
+				TargetRef: &v1alpha1.TargetReference{Name: fmt.Sprint("shop-", i)}, TimeZone: "UTC",
+				Windows: []v1alpha1.ScheduleWindow{{
+					Name: "now", Start: start, Duration: &metav1.Duration{Duration: 100 * time.Hour}, MinReplicas: of(40),
+				}},
+			},
+		}))
+	}
+	var list autoscalingv2.HorizontalPodAutoscalerList
+	eventually(t, "all floors are right", func() error {
+		require.NoError(t, s.c.List(ctxOf(s), &list, client.InNamespace(s.ns)))
+		for i := range list.Items {
+			if got := *list.Items[i].Spec.MinReplicas; got != 40 {
+				return fmt.Errorf("minReplicas of %s is %d", list.Items[i].Name, got)
+			}
+		}
+		return nil
+	})
+	require.Len(t, list.Items, many)
+	require.Equal(t, float64(many), writes(t, registry))
+}
+
+// writes is how often HPAs were written.
+func writes(t *testing.T, registry *prometheus.Registry) float64 {
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	var n float64
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "plimsoll_scaler_writes_total" && m.GetLabel()[0].GetValue() == resultOK {
+				n += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return n
+}
+
 func startManager(t *testing.T, config *rest.Config, registry prometheus.Registerer) {
-	mgr, err := ctrl.NewManager(config, ctrl.Options{Scheme: scheme(t), Metrics: metricsserver.Options{BindAddress: "0"}})
+	yes := true
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme: scheme(t), Metrics: metricsserver.Options{BindAddress: "0"},
+		Controller: ctrlconfig.Controller{SkipNameValidation: &yes}, // the tests' managers come one after the other
+	})
 	require.NoError(t, err)
 	require.NoError(t, situation.Indexes(t.Context(), mgr.GetFieldIndexer()))
 	require.NoError(t, Add(mgr, Options{Registerer: registry}))
