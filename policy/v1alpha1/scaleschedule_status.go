@@ -36,8 +36,8 @@ type ScaleScheduleStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=50
 	ActiveWindows []ActiveWindow `json:"activeWindows,omitempty"`
-	// nextTransitions are the next few times at which a window changes its phase, within 48 hours. If there is none,
-	// it holds the start of the next interval.
+	// nextTransitions are the next few times at which a window changes its phase: the next one, if it is within 48
+	// hours, and those of the day after it. If there is none, it holds the start of the next interval.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10

@@ -22,7 +22,8 @@ const (
 	maxWindows     = 50
 	maxTransitions = 10
 	maxText        = 1000
-	horizon        = 48 * time.Hour
+	horizon        = 48 * time.Hour // of the first transition
+	following      = 24 * time.Hour // of the others, counted from the first, so that time alone changes nothing
 )
 
 // Summary adds up what a schedule comes to for its targets, one at a time, so that thousands of them need no room. It
@@ -185,7 +186,11 @@ func (m *Summary) transitions(status *v1alpha1.ScaleScheduleStatus) {
 	if m.compiled == nil {
 		return
 	}
-	for _, t := range schedule.Transitions([]*schedule.Schedule{m.compiled}, m.obs, m.now, m.now.Add(horizon), maxTransitions) {
+	all := schedule.Transitions([]*schedule.Schedule{m.compiled}, m.obs, m.now, m.now.Add(horizon+following), maxTransitions)
+	for _, t := range all {
+		if all[0].At.After(m.now.Add(horizon)) || !t.At.Before(all[0].At.Add(following)) {
+			break
+		}
 		for _, c := range t.Changes {
 			if len(status.NextTransitions) == maxTransitions {
 				break
