@@ -23,7 +23,7 @@ func (o Observer) Around(ctx context.Context, standIn *autoscalingv2.HorizontalP
 	if s.PausedBy, err = o.pausedBy(ctx, s); err != nil {
 		return nil, err
 	}
-	s.compile(o.Zones)
+	s.compile(o.compiler())
 	s.Ready, err = o.ready(ctx, s)
 	return s, err
 }

@@ -25,7 +25,7 @@ type world struct {
 	hpa       *autoscalingv2.HorizontalPodAutoscaler
 	schedules []v1alpha1.ScaleSchedule
 	forecasts []v1alpha1.ScaleForecast
-	zones     schedule.Zones
+	kept      Compiled
 }
 
 func newWorld(minimum, maximum int32) *world {
@@ -42,7 +42,7 @@ func (w *world) edit(b bounds.Bounds) {
 func (w *world) observe() *Situation {
 	s := &Situation{HPA: w.hpa.DeepCopy(), Schedules: w.schedules, Forecasts: w.forecasts, Replicas: w.hpa.Status.CurrentReplicas}
 	s.readAnnotations()
-	s.compile(&w.zones)
+	s.compile(w.kept.compile)
 	return s
 }
 

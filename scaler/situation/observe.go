@@ -31,8 +31,9 @@ type Observer struct {
 	Reader client.Reader
 	// Indexed says that Reader is a cache with Indexes; without them every look lists the namespace.
 	Indexed bool
-	// Zones keeps time zones that are used again; may be nil.
-	Zones *schedule.Zones
+	// Compiled keeps compiled schedules between looks, and Zones only their time zones; both may be nil.
+	Compiled *Compiled
+	Zones    *schedule.Zones
 	// Now is the clock by which targets of `after` are judged; nil: time.Now.
 	Now func() time.Time
 }
@@ -57,7 +58,7 @@ func (o Observer) Observe(ctx context.Context, key types.NamespacedName) (*Situa
 	if owner := metav1.GetControllerOfNoCopy(s.HPA); owner != nil {
 		s.Owner = owner.Kind + " " + owner.Name
 	}
-	s.compile(o.Zones)
+	s.compile(o.compiler())
 	s.Ready, err = o.ready(ctx, s)
 	return s, err
 }
@@ -132,6 +133,14 @@ func (o Observer) list(ctx context.Context, list client.ObjectList, namespace, i
 		options = append(options, client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy)
 	}
 	return o.Reader.List(ctx, list, options...)
+}
+
+// compiler compiles schedules with what may be kept of them.
+func (o Observer) compiler() func(*v1alpha1.ScaleSchedule) (*schedule.Schedule, error) {
+	if o.Compiled != nil {
+		return o.Compiled.compile
+	}
+	return func(s *v1alpha1.ScaleSchedule) (*schedule.Schedule, error) { return s.Compile(o.Zones) }
 }
 
 // indexValues are the values to ask an index for; without indexes one list has all.
@@ -237,7 +246,7 @@ func (o Observer) reached(ctx context.Context, key types.NamespacedName) (bool, 
 	live := LiveBounds(other.HPA)
 	floor := live.Min
 	ceiling := live.Max
-	other.compile(o.Zones)
+	other.compile(o.compiler())
 	decision := schedule.Evaluate(other.rules, obs, now)
 	for i := range decision.Active {
 		a := &decision.Active[i]

@@ -63,18 +63,18 @@ func (s *Situation) Override() *record.Override { return s.override }
 
 // Rules are the schedules that could be compiled, ready for policy/schedule.
 func (s *Situation) Rules() []*schedule.Schedule {
-	s.compile(nil)
+	s.compile(Observer{}.compiler())
 	return s.rules
 }
 
 // compile compiles the schedules once; those that have mistakes become Problems.
-func (s *Situation) compile(zones *schedule.Zones) {
+func (s *Situation) compile(compiler func(*v1alpha1.ScaleSchedule) (*schedule.Schedule, error)) {
 	if s.compiled {
 		return
 	}
 	s.compiled = true
 	for i := range s.Schedules {
-		rule, err := s.Schedules[i].Compile(zones)
+		rule, err := compiler(&s.Schedules[i])
 		if err != nil {
 			s.Problems = append(s.Problems, "ScaleSchedule "+s.Schedules[i].Name+" is ignored: "+err.Error())
 			continue

@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/plimsoll/plimsoll/policy/schedule"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
@@ -51,7 +50,7 @@ func Add(mgr manager.Manager, options Options) error {
 		told:    map[types.NamespacedName]map[string]string{},
 		stale:   map[types.NamespacedName]string{},
 	}
-	r.observer = situation.Observer{Reader: r.client, Indexed: true, Zones: new(schedule.Zones), Now: options.Now}
+	r.observer = situation.Observer{Reader: r.client, Indexed: true, Compiled: new(situation.Compiled), Now: options.Now}
 	if options.Registerer != nil {
 		if err := options.Registerer.Register(r.metrics); err != nil {
 			return fmt.Errorf("cannot register the metrics of HPAs: %w", err)
