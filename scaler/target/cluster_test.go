@@ -55,6 +55,7 @@ func TestOnCluster(t *testing.T) {
 		{"a window, and the owner's client-side apply", testClientSideApply},
 		{"an edit during a window is the new base", testEdit},
 		{"a GitOps tool reverts", testReverts},
+		{"a tool that replaces the HPA", testReplaced},
 		{"deleted and recreated during a window", testRecreated},
 		{"an override lowers and ends", testOverride},
 		{"a freeze", testFreeze},
@@ -165,6 +166,7 @@ func (s *stage) restart(c client.Client) {
 	s.r = &reconciler{
 		client: c, observer: situation.Observer{Reader: c, Now: now}, events: s.recorder, metrics: newMetrics(), now: now,
 		told: map[types.NamespacedName]map[string]string{}, stale: map[types.NamespacedName]string{},
+		begun: map[types.NamespacedName][]time.Time{},
 	}
 }
 

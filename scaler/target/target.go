@@ -49,6 +49,7 @@ func Add(mgr manager.Manager, options Options) error {
 		now:     options.Now,
 		told:    map[types.NamespacedName]map[string]string{},
 		stale:   map[types.NamespacedName]string{},
+		begun:   map[types.NamespacedName][]time.Time{},
 	}
 	r.observer = situation.Observer{Reader: r.client, Indexed: true, Compiled: new(situation.Compiled), Now: options.Now}
 	if options.Registerer != nil {
@@ -71,6 +72,7 @@ type reconciler struct {
 	told map[types.NamespacedName]map[string]string // the mark that was told last, by topic
 	// stale has the resourceVersions that were written over: while the cache still shows one, there is nothing to see.
 	stale map[types.NamespacedName]string
+	begun map[types.NamespacedName][]time.Time // see guardWiped
 }
 
 // again is how soon an HPA is looked at again whose cached state is older than our own write.
@@ -93,6 +95,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	now := r.now()
 	out := s.Decide(now)
+	r.guardWiped(s, &out, now)
 	did, err := r.act(ctx, s, &out, now)
 	switch {
 	case apierrors.IsConflict(err):
@@ -134,6 +137,7 @@ func (r *reconciler) act(ctx context.Context, s *situation.Situation, out *situa
 		r.mu.Lock()
 		r.stale[key(s.HPA)] = s.HPA.ResourceVersion
 		r.mu.Unlock()
+		r.noteWritten(s, out, now)
 		klog.FromContext(ctx).Info("HPA written", "hpa", key(s.HPA), "minReplicas", out.Result.Bounds.Min, "maxReplicas", out.Result.Bounds.Max,
 			"minBy", out.Result.FloorBy.String(), "maxBy", out.Result.MaxBy.String(), "handedBack", did.handedBack)
 	}
@@ -185,6 +189,7 @@ func (r *reconciler) forget(name types.NamespacedName) {
 	defer r.mu.Unlock()
 	delete(r.told, name)
 	delete(r.stale, name)
+	delete(r.begun, name)
 }
 
 func key(object client.Object) types.NamespacedName { return client.ObjectKeyFromObject(object) }

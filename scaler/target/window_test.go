@@ -109,6 +109,32 @@ func testReverts(t *testing.T, s *stage) {
 	s.requireHandedBack(hpa, "argocd", "argocd")
 }
 
+// A tool that puts its whole file in the HPA's place removes our annotations too.
+func testReplaced(t *testing.T, s *stage) {
+	require.NoError(t, s.c.Create(ctxOf(s), s.hpaManifest(100, 500), fieldOwner("replacer")))
+	s.schedule("minReplicas: 400")
+	s.at(start)
+	replace := func() {
+		t.Helper()
+		file := s.hpaManifest(100, 500)
+		file.SetResourceVersion(s.get().ResourceVersion)
+		require.NoError(t, s.c.Update(ctxOf(s), file, fieldOwner("replacer")))
+		require.NotContains(t, s.get().Annotations, "plimsoll.dev/applied")
+	}
+	for i := range 3 {
+		replace()
+		require.Equal(t, int32(400), situation.LiveBounds(s.at(start.Add(time.Duration(i+1)*10*time.Second))).Min, "replaced %d times", i+1)
+	}
+	s.told()
+	replace()
+	before := s.get().ResourceVersion
+	require.Equal(t, before, s.at(start.Add(40*time.Second)).ResourceVersion, "contested bounds are to be left alone")
+	require.Contains(t, s.told(), "replacer sets the bounds back whenever they are written")
+	require.Equal(t, float64(1), s.gauge("plimsoll_hpa_reverted"))
+	require.Equal(t, int32(400), situation.LiveBounds(s.at(start.Add(12*time.Minute))).Min, "after ten minutes it is tried again")
+	s.requireHandedBack(s.at(end.Add(time.Hour)), "replacer", "replacer")
+}
+
 func testRecreated(t *testing.T, s *stage) {
 	require.NoError(t, s.serverSideApply("argocd", 100, 500))
 	s.schedule("minReplicas: 400")
