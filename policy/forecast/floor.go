@@ -27,8 +27,8 @@ type Rule struct {
 // UnmeasuredLead is used as long as no start of a pod was measured: 5 minutes, the cloud providers' default.
 const UnmeasuredLead = 5 * time.Minute
 
-// leastLead: even a pod that starts at once waits for the HPA's next look.
-const leastLead = time.Minute
+// leastLead: even a pod that starts at once waits for the HPA's next look, which is every 15 s.
+const leastLead = 15 * time.Second
 
 // LeadTime is how far ahead the floor looks: the given lead, or else the measured one (P90 from a decision to Ready;
 // 0: not measured yet), and at most MaxLead.

@@ -48,7 +48,7 @@ func TestLeadTime(t *testing.T) {
 	require.Equal(t, 10*m, Rule{Lead: 10 * m, MaxLead: 60 * m}.LeadTime(3*m))
 	require.Equal(t, 3*m, Rule{MaxLead: 60 * m}.LeadTime(3*m))
 	require.Equal(t, 5*m, Rule{MaxLead: 60 * m}.LeadTime(0))
-	require.Equal(t, m, Rule{MaxLead: 60 * m}.LeadTime(time.Second))
+	require.Equal(t, 15*time.Second, Rule{MaxLead: 60 * m}.LeadTime(time.Second))
 	require.Equal(t, 60*m, Rule{MaxLead: 60 * m}.LeadTime(5*time.Hour))
 	require.Equal(t, 30*time.Second, Rule{Lead: 30 * time.Second, MaxLead: 60 * m}.LeadTime(0), "what was given is taken as it is: a demo's day is short")
 }
