@@ -82,7 +82,9 @@ func (s *stage) summary(t *testing.T) *Summary {
 	return m
 }
 
-func (s *stage) status(t *testing.T) v1alpha1.ScaleScheduleStatus { return s.summary(t).Status(s.trouble) }
+func (s *stage) status(t *testing.T) v1alpha1.ScaleScheduleStatus {
+	return s.summary(t).Status(s.trouble)
+}
 
 func TestEveryReason(t *testing.T) {
 	var tested []string

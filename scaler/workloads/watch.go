@@ -35,10 +35,11 @@ func Add(mgr manager.Manager, o Options) (*Controller, error) {
 	if o.Poll == 0 {
 		o.Poll = 30 * time.Second
 	}
-	observer, err := NewObserver(mgr, o)
+	observer, err := NewObserver(mgr.GetConfig(), mgr.GetClient(), mgr.GetAPIReader(), mgr.GetRESTMapper())
 	if err != nil {
 		return nil, err
 	}
+	observer.Around.Indexed, observer.Around.Zones, observer.Around.Now = o.Indexed, o.Zones, o.Now
 	c := &Controller{
 		Observer: observer, writer: Writer{Client: mgr.GetClient(), Scales: observer.Scales},
 		recorder: mgr.GetEventRecorder("plimsoll-scaler"), now: o.Now, poll: o.Poll,

@@ -14,12 +14,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/discovery"
-	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/scale"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/klog/v2"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
@@ -56,19 +56,17 @@ type Controller struct {
 	failures sync.Map // Key -> error: the last write, if it failed
 }
 
-// NewObserver observes workloads as the controller does.
-func NewObserver(mgr manager.Manager, o Options) (Observer, error) {
-	client, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+// NewObserver observes workloads through any client, such as that of the command line.
+func NewObserver(config *rest.Config, reader, live client.Reader, mapper meta.RESTMapper) (Observer, error) {
+	kinds, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		return Observer{}, fmt.Errorf("make a discovery client: %w", err)
 	}
-	kinds := scale.NewDiscoveryScaleKindResolver(memory.NewMemCacheClient(client))
-	scales, err := scale.NewForConfig(mgr.GetConfig(), preferred{mgr.GetRESTMapper()}, dynamic.LegacyAPIPathResolverFunc, kinds)
+	scales, err := scale.NewForConfig(config, preferred{mapper}, dynamic.LegacyAPIPathResolverFunc, scale.NewDiscoveryScaleKindResolver(kinds))
 	if err != nil {
 		return Observer{}, fmt.Errorf("make a client for scales: %w", err)
 	}
-	around := situation.Observer{Reader: mgr.GetClient(), Indexed: o.Indexed, Zones: o.Zones, Now: o.Now}
-	return Observer{Around: around, Live: mgr.GetAPIReader(), Scales: scales, Mapper: mgr.GetRESTMapper()}, nil
+	return Observer{Around: situation.Observer{Reader: reader}, Live: live, Scales: scales, Mapper: mapper}, nil
 }
 
 // preferred is a RESTMapper in the words of client-go/scale.
@@ -82,8 +80,24 @@ func (c *Controller) WriteFailure(key Key) error {
 	return nil
 }
 
+// Somebody else's write in between is no failure: a rollout changes the object all the time.
+const (
+	attempts  = 4
+	soonAgain = time.Second
+)
+
 // Reconcile looks at one workload, decides, and writes what differs.
 func (c *Controller) Reconcile(ctx context.Context, key Key) (reconcile.Result, error) {
+	for range attempts {
+		result, err := c.once(ctx, key)
+		if !errors.Is(err, errMoved) && !apierrors.IsConflict(err) {
+			return result, err
+		}
+	}
+	return reconcile.Result{RequeueAfter: soonAgain}, nil
+}
+
+func (c *Controller) once(ctx context.Context, key Key) (reconcile.Result, error) {
 	w, err := c.Observer.Observe(ctx, key)
 	var never *NoScaleError
 	switch {
@@ -106,12 +120,8 @@ func (c *Controller) Reconcile(ctx context.Context, key Key) (reconcile.Result, 
 	}
 	before := w.Replicas()
 	changed, err := c.writer.Write(ctx, w, out.Record, out.Result.Bounds.Min)
-	if errors.Is(err, errMoved) || apierrors.IsConflict(err) {
-		return reconcile.Result{RequeueAfter: time.Second}, nil
-	}
 	if err != nil {
-		c.failures.Store(key, err)
-		return reconcile.Result{}, err
+		return reconcile.Result{}, c.failed(key, err)
 	}
 	c.failures.Delete(key)
 	if changed {
@@ -121,12 +131,19 @@ func (c *Controller) Reconcile(ctx context.Context, key Key) (reconcile.Result, 
 	return c.again(w, &out, now), nil
 }
 
+// failed remembers why a write failed, unless it is only to be tried again, and returns it.
+func (c *Controller) failed(key Key, err error) error {
+	if !errors.Is(err, errMoved) && !apierrors.IsConflict(err) {
+		c.failures.Store(key, err)
+	}
+	return err
+}
+
 // refuse forgets what was kept of a workload that somebody else scales now, and changes no number.
 func (c *Controller) refuse(ctx context.Context, w *Workload) (reconcile.Result, error) {
 	if !w.Around.Record.Empty() || w.Object.Labels[HeldLabel] != "" {
 		if _, err := c.writer.Write(ctx, w, record.Record{}, w.Replicas()); err != nil {
-			c.failures.Store(w.Key, err)
-			return reconcile.Result{}, err
+			return reconcile.Result{}, c.failed(w.Key, err)
 		}
 	}
 	c.failures.Delete(w.Key)

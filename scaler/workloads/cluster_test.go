@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package workloads
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/record"
+)
+
+// TestOnCluster has replicas changed on a real API server. The tests move the clock.
+func TestOnCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a local cluster")
+	}
+	config := startCluster(t)
+	c := newClient(t, config)
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, s *stage)
+	}{
+		{"a window, and an edit in it", testWindow},
+		{"a StatefulSet", testStatefulSet},
+		{"another kind", testCustomKind},
+		{"refused when an HPA scales it", testRefused},
+		{"a crash between the record and the number", testCrash},
+		{"paused", testPaused},
+		{"an override", testOverride},
+		{"a schedule is deleted in its window", testScheduleDeleted},
+		{"no such workload, and no scale", testNoTarget},
+		{"a refused write", testWriteFailed},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, newStage(t, config, c)) })
+	}
+	t.Run("under a manager", func(t *testing.T) { testManager(t, config, newStage(t, config, c)) })
+}
+
+func startCluster(t *testing.T) *rest.Config {
+	binary, err := filepath.Abs("../../bin/localcluster")
+	require.NoError(t, err)
+	if _, err := os.Stat(binary); err != nil {
+		t.Skip("bin/localcluster is not there: run `make build` first")
+	}
+	name, dir := fmt.Sprint("workloads-", os.Getpid()), t.TempDir()
+	run := func(arguments ...string) string {
+		out, err := exec.Command(binary, append(arguments, "--name", name, "--dir", dir)...).Output()
+		require.NoError(t, err, "%s", out)
+		return string(out)
+	}
+	lines := strings.Fields(run("up", "--nodes", "0", "--parent-pid", fmt.Sprint(os.Getpid())))
+	t.Cleanup(func() { run("down") })
+	config, err := clientcmd.BuildConfigFromFlags("", lines[len(lines)-1])
+	require.NoError(t, err)
+	config.QPS = -1
+	return config
+}
+
+const rollouts = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: rollouts.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {kind: Rollout, plural: rollouts, singular: rollout}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+    subresources: {status: {}, scale: {specReplicasPath: .spec.size, statusReplicasPath: .status.size}}
+`
+
+func scheme(t *testing.T) *runtime.Scheme {
+	all := runtime.NewScheme()
+	require.NoError(t, clientgoscheme.AddToScheme(all))
+	require.NoError(t, v1alpha1.AddToScheme(all))
+	return all
+}
+
+// newClient returns an administrator's client of a cluster that has the CRDs.
+func newClient(t *testing.T, config *rest.Config) client.Client {
+	c, err := client.New(config, client.Options{Scheme: scheme(t)})
+	require.NoError(t, err)
+	texts := [][]byte{[]byte(rollouts)}
+	for _, kind := range []string{"scaleschedules", "scaleforecasts"} {
+		text, err := os.ReadFile("../../manifests/crd/plimsoll.dev_" + kind + ".yaml")
+		require.NoError(t, err)
+		texts = append(texts, text)
+	}
+	for _, text := range texts {
+		crd := new(unstructured.Unstructured)
+		require.NoError(t, yaml.Unmarshal(text, crd))
+		require.NoError(t, c.Create(t.Context(), crd))
+	}
+	eventually(t, "the kinds are served", func() error {
+		list := &unstructured.UnstructuredList{}
+		list.SetAPIVersion("example.com/v1")
+		list.SetKind("RolloutList")
+		return errors.Join(c.List(t.Context(), &v1alpha1.ScaleScheduleList{}), c.List(t.Context(), &v1alpha1.ScaleForecastList{}), c.List(t.Context(), list))
+	})
+	return c
+}
+
+// eventually polls until a condition holds.
+func eventually(t *testing.T, what string, check func() error) {
+	t.Helper()
+	var err error
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if err = check(); err == nil {
+			return
+		}
+	}
+	require.NoError(t, err, what)
+}
+
+// stage is a namespace with a workload "shop", and a controller that looks when it is told to.
+type stage struct {
+	t          *testing.T
+	client     client.Client
+	namespace  string
+	key        Key
+	now        time.Time
+	controller *Controller
+	events     *events.FakeRecorder
+}
+
+func newStage(t *testing.T, config *rest.Config, c client.Client) *stage {
+	s := &stage{t: t, client: c, now: noon, events: events.NewFakeRecorder(100)}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "workloads-"}}
+	require.NoError(t, c.Create(t.Context(), ns))
+	s.namespace = ns.Name
+	s.key = Key{Namespace: ns.Name, APIVersion: "apps/v1", Kind: "Deployment", Name: "shop"}
+	observer, err := NewObserver(config, c, c, c.RESTMapper())
+	require.NoError(t, err)
+	s.controller = &Controller{
+		Observer: observer, writer: Writer{Client: c, Scales: observer.Scales}, recorder: s.events,
+		now: func() time.Time { return s.now }, poll: 30 * time.Second,
+	}
+	return s
+}
+
+func (s *stage) create(text string) {
+	s.t.Helper()
+	object := &unstructured.Unstructured{}
+	require.NoError(s.t, yaml.Unmarshal([]byte(text), object))
+	object.SetNamespace(s.namespace)
+	require.NoError(s.t, s.client.Create(s.t.Context(), object))
+}
+
+func (s *stage) deployment(replicas int) { s.workload("Deployment", "", replicas) }
+
+func (s *stage) workload(kind, fields string, replicas int) {
+	s.create(fmt.Sprintf(`{apiVersion: apps/v1, kind: %s, metadata: {name: shop}, spec: {%s replicas: %d, selector: {matchLabels: {app: shop}},
+  template: {metadata: {labels: {app: shop}}, spec: {containers: [{name: shop, image: shop}]}}}}`, kind, fields, replicas))
+}
+
+// schedule creates a schedule of the workload with one window from noon to 13:00.
+func (s *stage) schedule(fields string) {
+	s.create(fmt.Sprintf(`{apiVersion: plimsoll.dev/v1alpha1, kind: ScaleSchedule, metadata: {name: s}, spec: {timeZone: UTC,
+  targetRef: {apiVersion: %s, kind: %s, name: shop}, windows: [{name: w, start: "2026-11-23T12:00", duration: 1h, %s}]}}`, s.key.APIVersion, s.key.Kind, fields))
+}
+
+// look moves the clock to minutes after noon and has the workload looked at.
+func (s *stage) look(minutes float64) {
+	s.t.Helper()
+	s.now = noon.Add(time.Duration(minutes * float64(time.Minute)))
+	eventually(s.t, "a look without interference of the Deployment controller", func() error {
+		result, err := s.controller.Reconcile(s.t.Context(), s.key)
+		if err == nil && result.RequeueAfter == soonAgain {
+			return errMoved
+		}
+		return err
+	})
+}
+
+func (s *stage) object() *unstructured.Unstructured {
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(s.key.groupVersionKind())
+	require.NoError(s.t, s.client.Get(s.t.Context(), types.NamespacedName{Namespace: s.namespace, Name: "shop"}, object))
+	return object
+}
+
+func (s *stage) replicas() int64 {
+	for _, field := range []string{"replicas", "size"} {
+		if n, found, err := unstructured.NestedInt64(s.object().Object, "spec", field); err == nil && found {
+			return n
+		}
+	}
+	return -1
+}
+
+func (s *stage) patch(text string) {
+	s.t.Helper()
+	require.NoError(s.t, s.client.Patch(s.t.Context(), s.object(), client.RawPatch(types.MergePatchType, []byte(text)), client.FieldOwner("kubectl-edit")))
+}
+
+// told are the events so far.
+func (s *stage) told() string {
+	var all []string
+	for {
+		select {
+		case text := <-s.events.Events:
+			all = append(all, text)
+		default:
+			return strings.Join(all, "\n")
+		}
+	}
+}
+
+func (s *stage) requireRestored(replicas int64) {
+	s.t.Helper()
+	require.Equal(s.t, replicas, s.replicas())
+	object := s.object()
+	require.NotContains(s.t, object.GetLabels(), HeldLabel)
+	for _, name := range []string{record.BaseAnnotation, record.AppliedAnnotation, PreviousAnnotation} {
+		require.NotContains(s.t, object.GetAnnotations(), name)
+	}
+}
+
+func testWindow(t *testing.T, s *stage) {
+	s.deployment(3)
+	s.schedule("minReplicas: 8, rampUp: 10m, rampDown: 10m")
+	s.look(-20)
+	s.requireRestored(3)
+	s.look(-5)
+	require.EqualValues(t, 6, s.replicas())
+	s.look(0)
+	require.EqualValues(t, 8, s.replicas())
+	require.Contains(t, s.told(), "replicas go from 6 to 8 by ScaleSchedule s/w; 3 is stored as the workload's own number")
+	before := s.object()
+	s.look(20)
+	require.Equal(t, before.GetGeneration(), s.object().GetGeneration(), "nothing changes, so nothing is written")
+	require.Equal(t, before.GetAnnotations()[record.AppliedAnnotation], s.object().GetAnnotations()[record.AppliedAnnotation])
+
+	s.patch(`{"spec":{"replicas":12}}`)
+	s.look(21)
+	require.EqualValues(t, 12, s.replicas())
+	require.Contains(t, s.told(), "12 replicas are kept as the workload's own number")
+	s.patch(`{"spec":{"replicas":2}}`)
+	s.look(22)
+	require.EqualValues(t, 8, s.replicas(), "the window's floor holds")
+	s.look(65)
+	require.EqualValues(t, 5, s.replicas())
+	s.look(75)
+	s.requireRestored(2)
+	require.Contains(t, s.told(), "replicas are back at the workload's own 2")
+}
+
+func testStatefulSet(t *testing.T, s *stage) {
+	s.key.Kind = "StatefulSet"
+	s.workload("StatefulSet", "serviceName: shop,", 3)
+	s.schedule("replicas: 6, rampDown: 1m")
+	s.look(0)
+	require.EqualValues(t, 6, s.replicas())
+	s.look(62)
+	s.requireRestored(3)
+}
+
+// A kind with its replicas in a field of another name.
+func testCustomKind(t *testing.T, s *stage) {
+	s.key.APIVersion, s.key.Kind = "example.com/v1", "Rollout"
+	s.create(`{apiVersion: example.com/v1, kind: Rollout, metadata: {name: shop}, spec: {size: 3}}`)
+	s.schedule("minReplicas: 6, rampDown: 1m")
+	s.look(0)
+	require.EqualValues(t, 6, s.replicas())
+	s.look(62)
+	s.requireRestored(3)
+}
+
+func testRefused(t *testing.T, s *stage) {
+	s.deployment(3)
+	s.schedule("minReplicas: 8")
+	s.look(0)
+	require.EqualValues(t, 8, s.replicas())
+	hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "auto"}}
+	hpa.Spec.MaxReplicas = 20
+	hpa.Spec.ScaleTargetRef = autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "shop"}
+	require.NoError(t, s.client.Create(t.Context(), hpa))
+	s.look(10)
+	s.requireRestored(8)
+	w, err := s.controller.Observer.Observe(t.Context(), s.key)
+	require.NoError(t, err)
+	require.Contains(t, w.Refused, "HorizontalPodAutoscaler auto scales it")
+	s.look(75)
+	require.EqualValues(t, 8, s.replicas(), "the HPA decides now")
+}
+
+// The record is written, and then the process ends.
+func testCrash(t *testing.T, s *stage) {
+	s.deployment(3)
+	s.schedule("minReplicas: 8, rampUp: 10m, rampDown: 10m")
+	s.look(-6)
+	w, err := s.controller.Observer.Observe(t.Context(), s.key)
+	require.NoError(t, err)
+	before := s.replicas()
+	s.now = noon.Add(-2 * time.Minute)
+	require.NoError(t, s.controller.writer.keep(t.Context(), w, w.Decide(s.now).Record, true))
+	require.Equal(t, before, s.replicas())
+	s.look(-1.9)
+	require.EqualValues(t, 7, s.replicas(), "what the record says")
+	s.look(75)
+	s.requireRestored(3)
+}
+
+func testPaused(t *testing.T, s *stage) {
+	s.deployment(3)
+	s.schedule("minReplicas: 8, rampDown: 10m")
+	s.look(0)
+	s.patch(`{"metadata":{"annotations":{"plimsoll.dev/paused":"true"}}}`)
+	s.look(75)
+	require.EqualValues(t, 8, s.replicas(), "it stays where it is")
+	s.patch(`{"metadata":{"annotations":{"plimsoll.dev/paused":null}}}`)
+	s.look(76)
+	s.requireRestored(3)
+}
+
+func testOverride(t *testing.T, s *stage) {
+	s.deployment(3)
+	s.schedule("minReplicas: 8, rampDown: 10m")
+	s.look(0)
+	low := int32(4)
+	o := record.Override{Min: &low, Since: noon, Until: noon.Add(30 * time.Minute), Author: "ann"}
+	s.patch(fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, record.OverrideAnnotation, o.Format()))
+	s.look(1)
+	require.EqualValues(t, 4, s.replicas(), "an override may lower")
+	s.look(31)
+	require.EqualValues(t, 8, s.replicas())
+}
+
+func testScheduleDeleted(t *testing.T, s *stage) {
+	s.deployment(3)
+	s.schedule("minReplicas: 8")
+	s.look(0)
+	require.NoError(t, s.client.DeleteAllOf(t.Context(), &v1alpha1.ScaleSchedule{}, client.InNamespace(s.namespace)))
+	s.look(1)
+	require.EqualValues(t, 8, s.replicas())
+	s.look(3)
+	require.EqualValues(t, 7, s.replicas(), "it sinks by a tenth a minute")
+	s.look(30)
+	s.requireRestored(3)
+}
+
+func testNoTarget(t *testing.T, s *stage) {
+	_, err := s.controller.Observer.Observe(t.Context(), s.key)
+	require.True(t, client.IgnoreNotFound(err) == nil && err != nil, "%v", err)
+	s.create(`{apiVersion: v1, kind: ConfigMap, metadata: {name: shop}}`)
+	var never *NoScaleError
+	_, err = s.controller.Observer.Observe(t.Context(), Key{s.namespace, "v1", "ConfigMap", "shop"})
+	require.ErrorAs(t, err, &never)
+	require.ErrorContains(t, err, "ConfigMap shop has no scale subresource")
+	_, err = s.controller.Observer.Observe(t.Context(), Key{s.namespace, "example.com/v1", "Nothing", "shop"})
+	require.ErrorAs(t, err, &never)
+	s.look(0)
+}
+
+// A controller without the right to write says so, and the record lets the next one go on.
+func testWriteFailed(t *testing.T, s *stage) {
+	s.deployment(3)
+	s.schedule("minReplicas: 8, rampDown: 10m")
+	wr := s.controller.writer
+	s.controller.writer.Client = client.NewDryRunClient(refusing{wr.Client})
+	_, err := s.controller.Reconcile(t.Context(), s.key)
+	require.ErrorContains(t, err, "no right")
+	require.ErrorContains(t, s.controller.WriteFailure(s.key), "no right")
+	require.EqualValues(t, 3, s.replicas(), "no number without a record")
+	s.controller.writer = wr
+	s.look(0)
+	require.NoError(t, s.controller.WriteFailure(s.key))
+	require.EqualValues(t, 8, s.replicas())
+}
+
+type refusing struct{ client.Client }
+
+func (refusing) Patch(context.Context, client.Object, client.Patch, ...client.PatchOption) error {
+	return errors.New("no right")
+}

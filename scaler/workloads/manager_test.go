@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package workloads
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/situation"
+)
+
+// testManager has a window seen by a running controller. The schedule is deleted while none runs; the next one finds
+// what is held.
+func testManager(t *testing.T, restConfig *rest.Config, s *stage) {
+	stop := startManager(t, restConfig, func() time.Time { return noon })
+	s.deployment(3)
+	s.schedule("minReplicas: 8, rampDown: 0s")
+	replicas := func(want int64) func() error {
+		return func() error {
+			if n := s.replicas(); n != want {
+				return fmt.Errorf("%d replicas, not %d", n, want)
+			}
+			return nil
+		}
+	}
+	eventually(t, "the window's floor", replicas(8))
+	s.patch(`{"spec":{"replicas":2}}`)
+	eventually(t, "the window's floor again, after an edit", replicas(8))
+	stop()
+
+	require.NoError(t, s.client.DeleteAllOf(t.Context(), &v1alpha1.ScaleSchedule{}, client.InNamespace(s.namespace)))
+	s.look(5) // the decay begins
+	stop = startManager(t, restConfig, func() time.Time { return noon.Add(time.Hour) })
+	eventually(t, "the user's own number", replicas(2))
+	stop()
+	s.requireRestored(2)
+}
+
+func startManager(t *testing.T, restConfig *rest.Config, now func() time.Time) (stop func()) {
+	skip := true
+	mgr, err := manager.New(restConfig, manager.Options{
+		Scheme: scheme(t), Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
+		Controller: config.Controller{SkipNameValidation: &skip},
+	})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	require.NoError(t, situation.Indexes(ctx, mgr.GetFieldIndexer()))
+	_, err = Add(mgr, Options{Now: now, Poll: 100 * time.Millisecond, Indexed: true})
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	stopped := false
+	stop = func() {
+		if !stopped {
+			stopped = true
+			cancel()
+			require.NoError(t, <-ended)
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
