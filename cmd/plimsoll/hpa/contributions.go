@@ -23,6 +23,9 @@ func contributions(s *situation.Situation, out situation.Outcome, now time.Time)
 		a := &out.Schedule.Active[i]
 		c := fromBounds(bounds.FromWindow(*a), out.Result.Verdicts)
 		c.Counts = a.Min != nil || a.Max != nil
+		if c.Why == "" && a.Min != nil && out.Result.Has(bounds.Decaying) {
+			c.Why = fmt.Sprintf("its minimum %d counts once the floor that decays has come down to it", *a.Min)
+		}
 		c.Why = cmp.Or(c.Why, out.Schedule.Why(i))
 		all = append(all, c)
 	}

@@ -100,19 +100,18 @@ func problems(s *situation.Situation, d Document) []string {
 		add("the scaler does not run, so nothing that is planned will happen: %s", d.Scaler.Message)
 	}
 	r := d.Replicas
-	if short := d.Live.Min - r.Ready; short > 0 && r.Ready < r.Current {
-		text := fmt.Sprintf("the floor of %d is not reached: %d pods are Ready", d.Live.Min, r.Ready)
+	if short := d.Live.Min - r.Ready; short > 0 && r.Ready < r.Current && s.Pods.Total > 0 {
+		text := fmt.Sprintf("the floor of %d is not reached: %d Ready", d.Live.Min, r.Ready)
 		if r.Pending > 0 {
-			text += fmt.Sprintf(", %d are pending", r.Pending)
+			text += fmt.Sprintf(", %d pending", r.Pending)
 		}
 		if r.Unschedulable > 0 {
-			text += fmt.Sprintf(" and no node has room for %d of them", r.Unschedulable)
+			text += fmt.Sprintf(", for %d of which no node has room", r.Unschedulable)
 		}
 		all = append(all, text)
 	}
 	for _, c := range s.HPA.Status.Conditions {
-		bad := c.Type != autoscalingv2.ScalingLimited && c.Status == "False"
-		if bad {
+		if (c.Type == autoscalingv2.AbleToScale || c.Type == autoscalingv2.ScalingActive) && c.Status == "False" {
 			add("the HPA says: %s (%s)", c.Message, c.Reason)
 		}
 	}

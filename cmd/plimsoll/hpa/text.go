@@ -18,7 +18,7 @@ import (
 // Text explains the HPA for people: the answer in a sentence, what is wrong, then each part of it.
 func Text(d Document, v upcoming.View) string {
 	b := &strings.Builder{}
-	human.Wrap(b, "", headline(d), v.Width)
+	human.Wrap(b, "", headline(d, v.Zone), v.Width)
 	for _, p := range d.Problems {
 		b.WriteString("\n")
 		human.Wrap(b, "Wrong: ", p, v.Width)
@@ -53,7 +53,7 @@ func Text(d Document, v upcoming.View) string {
 func section(b *strings.Builder, name string) { fmt.Fprintf(b, "\n%s\n", name) }
 
 // headline is the answer in one sentence.
-func headline(d Document) string {
+func headline(d Document, zone *time.Location) string {
 	text := fmt.Sprintf("hpa/%s in %s: %s of %s %s, bounds %d..%d", d.HPA, d.Namespace, human.Things(int(d.Replicas.Current), "replica"),
 		d.Workload.Kind, d.Workload.Name, d.Live.Min, d.Live.Max)
 	switch {
@@ -64,10 +64,12 @@ func headline(d Document) string {
 		}
 	case d.Left != "":
 		text += ", left alone because " + d.Left
+	case !d.Scaler.Settled:
+		text += fmt.Sprintf(", which should be %d..%d", d.Decided.Min, d.Decided.Max)
 	case d.MinBy.Kind != bounds.KindBase:
 		text += ", the floor held by " + d.MinBy.String()
 		if c := d.winner(); c != nil && c.Until != nil {
-			text += " until " + c.Until.Format("2006-01-02 15:04 MST")
+			text += " until " + c.Until.In(zone).Format("2006-01-02 15:04 MST")
 		}
 	case d.MaxBy.Kind != bounds.KindBase:
 		text += ", the maximum set by " + d.MaxBy.String()
@@ -157,7 +159,10 @@ func quantity(text string) string {
 
 func (d Document) replicas() string {
 	r := d.Replicas
-	text := fmt.Sprintf("%d run, %d are Ready", r.Current, r.Ready)
+	text := fmt.Sprintf("%d run", r.Current)
+	if r.Ready > 0 || r.Pending > 0 {
+		text += fmt.Sprintf(", %d are Ready", r.Ready)
+	}
 	if r.Pending > 0 {
 		text += fmt.Sprintf(", %d pending", r.Pending)
 	}
@@ -176,9 +181,16 @@ func (d Document) replicas() string {
 // bounds writes the bounds with their winners and notes.
 func (d Document) bounds(b *strings.Builder, v upcoming.View) {
 	section(b, "Bounds")
-	human.Wrap(b, "  ", fmt.Sprintf("minReplicas %d, decided by %s", d.Decided.Min, d.MinBy), v.Width)
-	human.Wrap(b, "  ", fmt.Sprintf("maxReplicas %d, decided by %s", d.Decided.Max, d.MaxBy), v.Width)
+	decided := "decided by"
+	if d.Left != "" && d.PausedBy == "" {
+		decided = "if they were not left alone, by"
+	}
+	human.Wrap(b, "  ", fmt.Sprintf("minReplicas %d, %s %s", d.Decided.Min, decided, d.MinBy), v.Width)
+	human.Wrap(b, "  ", fmt.Sprintf("maxReplicas %d, %s %s", d.Decided.Max, decided, d.MaxBy), v.Width)
 	for _, n := range d.Notes {
+		if n.Reason == string(bounds.Paused) {
+			continue // the first sentence says it
+		}
 		human.Wrap(b, "  "+n.Reason+": ", n.Message, v.Width)
 	}
 	own := fmt.Sprintf("the HPA's own are %d..%d", d.Base.Min, d.Base.Max)

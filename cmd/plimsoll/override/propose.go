@@ -135,11 +135,7 @@ func warnings(s *situation.Situation, wish *record.Override, was, will situation
 		return all
 	}
 	base := will.Adoption.Base
-	floor := wish.Min
-	if wish.Replicas != nil {
-		floor = nil // it is the maximum too
-	}
-	if floor != nil && wish.Max == nil && *floor > will.Result.Bounds.Max {
+	if floor := wish.Min; floor != nil && wish.Max == nil && *floor > will.Result.Bounds.Max {
 		add("the floor %d is above the maximum %d, which caps it; to raise that too, add --max %d", *floor, will.Result.Bounds.Max, *floor)
 	}
 	if wish.HardMax && wish.Replicas == nil && *wish.Max > base.Max {
@@ -148,7 +144,7 @@ func warnings(s *situation.Situation, wish *record.Override, was, will situation
 	if p := s.Override(); p != nil && p.Until.After(wish.Since) {
 		add("it replaces %s", Sentence(*p))
 	}
-	if s.Wanted() == nil {
+	if ceilingOf(*wish) != nil && s.Wanted() == nil {
 		add("what the HPA's metrics ask for is unknown, so nobody can say whether these bounds leave room for it")
 	}
 	return all
@@ -156,11 +152,7 @@ func warnings(s *situation.Situation, wish *record.Override, was, will situation
 
 // consent are the consequences that a person has to agree to: the HPA gets less than it wants.
 func consent(s *situation.Situation, wish record.Override, present int32) []string {
-	ceiling := wish.Max
-	if wish.Replicas != nil {
-		ceiling = wish.Replicas
-	}
-	wanted := s.Wanted()
+	ceiling, wanted := ceilingOf(wish), s.Wanted()
 	switch {
 	case ceiling == nil || *ceiling >= present && !wish.HardMax:
 		return nil
@@ -172,4 +164,12 @@ func consent(s *situation.Situation, wish record.Override, present int32) []stri
 		return []string{fmt.Sprintf("the maximum %d is below the %d replicas that run now, and what the metrics ask for is unknown", *ceiling, s.Replicas)}
 	}
 	return nil
+}
+
+// ceilingOf is the maximum that an override states; nil: none.
+func ceilingOf(o record.Override) *int32 {
+	if o.Replicas != nil {
+		return o.Replicas
+	}
+	return o.Max
 }

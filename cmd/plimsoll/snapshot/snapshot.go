@@ -20,7 +20,6 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/plimsoll/plimsoll/policy/schedule"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
@@ -32,15 +31,13 @@ const pageSize = 500
 // those kinds, with the indexes of package situation, so that 5,000 HPAs cost five lists and not 20,000. What it hands
 // out shares memory with it. It is not for several goroutines at once.
 type Snapshot struct {
-	zones schedule.Zones
-
 	hpas, schedules, forecasts, pods, namespaces cache.Indexer
 }
 
 const byNamespace = "namespace"
 
-// Take lists a namespace, or with "" the cluster.
-func Take(ctx context.Context, c client.Reader, namespace string) (*Snapshot, error) {
+// Of makes a snapshot of objects.
+func Of(ctx context.Context, objects ...client.Object) (*Snapshot, error) {
 	store := func() cache.Indexer {
 		return cache.NewIndexer(cache.MetaNamespaceKeyFunc, cache.Indexers{byNamespace: cache.MetaNamespaceIndexFunc})
 	}
@@ -48,16 +45,32 @@ func Take(ctx context.Context, c client.Reader, namespace string) (*Snapshot, er
 	if err := situation.Indexes(ctx, s); err != nil {
 		return nil, err
 	}
-	for _, kind := range []struct {
-		list  client.ObjectList
-		store cache.Indexer
-	}{
-		{&autoscalingv2.HorizontalPodAutoscalerList{}, s.hpas},
-		{&v1alpha1.ScaleScheduleList{}, s.schedules},
-		{&v1alpha1.ScaleForecastList{}, s.forecasts},
-		{&corev1.PodList{}, s.pods},
+	return s, s.add(objects...)
+}
+
+func (s *Snapshot) add(objects ...client.Object) error {
+	for _, object := range objects {
+		store := s.storeOf(object)
+		if store == nil {
+			return fmt.Errorf("%T does not belong into a snapshot", object)
+		}
+		if err := store.Add(object); err != nil {
+			return fmt.Errorf("cannot keep %T %s: %w", object, object.GetName(), err)
+		}
+	}
+	return nil
+}
+
+// Take lists a namespace, or with "" the cluster.
+func Take(ctx context.Context, c client.Reader, namespace string) (*Snapshot, error) {
+	s, err := Of(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, list := range []client.ObjectList{
+		&autoscalingv2.HorizontalPodAutoscalerList{}, &v1alpha1.ScaleScheduleList{}, &v1alpha1.ScaleForecastList{}, &corev1.PodList{},
 	} {
-		if err := fill(ctx, c, kind.list, kind.store, namespace); err != nil {
+		if err := s.fill(ctx, c, list, namespace); err != nil {
 			return nil, err
 		}
 	}
@@ -65,16 +78,14 @@ func Take(ctx context.Context, c client.Reader, namespace string) (*Snapshot, er
 }
 
 // fill lists a kind page by page.
-func fill(ctx context.Context, c client.Reader, list client.ObjectList, store cache.Indexer, namespace string) error {
+func (s *Snapshot) fill(ctx context.Context, c client.Reader, list client.ObjectList, namespace string) error {
 	next := ""
 	for {
 		if err := c.List(ctx, list, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(next)); err != nil {
 			return err
 		}
-		for _, object := range itemsOf(list) {
-			if err := store.Add(object); err != nil {
-				return fmt.Errorf("cannot keep %T %s: %w", object, object.GetName(), err)
-			}
+		if err := s.add(itemsOf(list)...); err != nil {
+			return err
 		}
 		if next = list.GetContinue(); next == "" {
 			return nil
@@ -129,7 +140,7 @@ func (s *Snapshot) readNamespaces(ctx context.Context, c client.Reader, namespac
 		if err != nil {
 			return err
 		}
-		return s.namespaces.Add(one)
+		return s.add(one)
 	}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "NamespaceList"})
@@ -137,8 +148,8 @@ func (s *Snapshot) readNamespaces(ctx context.Context, c client.Reader, namespac
 		return err
 	}
 	for i := range list.Items {
-		if err := s.namespaces.Add(&list.Items[i]); err != nil {
-			return fmt.Errorf("cannot keep namespace %s: %w", list.Items[i].Name, err)
+		if err := s.add(&list.Items[i]); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -168,5 +179,5 @@ func (s *Snapshot) Put(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
 
 // Observe observes an HPA of the snapshot, as at a time. NotFound errors pass through.
 func (s *Snapshot) Observe(ctx context.Context, key types.NamespacedName, now time.Time) (*situation.Situation, error) {
-	return situation.Observer{Reader: s, Indexed: true, Zones: &s.zones, Now: func() time.Time { return now }}.Observe(ctx, key)
+	return situation.Observer{Reader: s, Indexed: true, Now: func() time.Time { return now }}.Observe(ctx, key)
 }
