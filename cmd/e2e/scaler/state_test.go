@@ -261,3 +261,26 @@ func (s *scene) passes(t *testing.T, moment time.Time) {
 		return nil
 	})
 }
+
+// ownBounds waits until the user's own bounds are back and belong to their owner. Of Plimsoll, the memory of reverts may
+// be left, which has its time.
+func (s *scene) ownBounds(t *testing.T) {
+	t.Helper()
+	eventually(t, "the user's own bounds and their ownership", func() error {
+		hpa, err := s.readHPA()
+		if err != nil {
+			return err
+		}
+		kept, err := record.Parse(hpa.Annotations)
+		live, owners := situation.LiveBounds(hpa), ownersOf(hpa)
+		switch {
+		case err != nil:
+			return err
+		case live != s.base || !slices.Equal(owners, s.owners):
+			return fmt.Errorf("bounds are %d..%d of %v, not %d..%d of %v", live.Min, live.Max, owners, s.base.Min, s.base.Max, s.owners)
+		case kept.State.Applied != nil || kept.State.Tail != nil || len(kept.Owners) > 0:
+			return fmt.Errorf("still kept: %+v", kept)
+		}
+		return nil
+	})
+}

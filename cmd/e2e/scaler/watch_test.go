@@ -9,8 +9,12 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/plimsoll/plimsoll/policy/bounds"
+	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
 // replicaWatch sees every change of a Deployment's replicas and notes those that fall below what was agreed.
@@ -19,23 +23,25 @@ type replicaWatch struct {
 	least map[string]int32    // by namespace: what every Deployment there must have
 	fell  map[string][]string // by namespace
 	seen  map[string]int32    // by namespace: replicas of its Deployment
+
+	live    map[string]bounds.Bounds // by namespace: of its HPA
+	changes map[string]int           // by namespace: how often the bounds of its HPA were changed
 }
 
-// watchReplicas watches all Deployments until quit is closed. An API server that is away is waited for; what happened
+// watchReplicas watches all Deployments and HPAs until quit is closed. An API server that is away is waited for; what happened
 // meanwhile is seen when it is back.
 func watchReplicas(factory informers.SharedInformerFactory, quit <-chan struct{}) (*replicaWatch, error) {
-	w := &replicaWatch{least: map[string]int32{}, fell: map[string][]string{}, seen: map[string]int32{}}
-	informer := factory.Apps().V1().Deployments().Informer()
-	_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(object any) { w.look(object) },
-		UpdateFunc: func(_, object any) { w.look(object) },
-	})
-	if err != nil {
-		return nil, err
+	w := &replicaWatch{least: map[string]int32{}, fell: map[string][]string{}, seen: map[string]int32{}, live: map[string]bounds.Bounds{}, changes: map[string]int{}}
+	deployments, hpas := factory.Apps().V1().Deployments().Informer(), factory.Autoscaling().V2().HorizontalPodAutoscalers().Informer()
+	for informer, look := range map[cache.SharedIndexInformer]func(any){deployments: w.look, hpas: w.lookAtBounds} {
+		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: look, UpdateFunc: func(_, object any) { look(object) }})
+		if err != nil {
+			return nil, err
+		}
 	}
 	factory.Start(quit)
-	if !cache.WaitForCacheSync(quit, informer.HasSynced) {
-		return nil, errors.New("the Deployments cannot be watched")
+	if !cache.WaitForCacheSync(quit, deployments.HasSynced, hpas.HasSynced) {
+		return nil, errors.New("Deployments and HPAs cannot be watched")
 	}
 	return w, nil
 }
@@ -49,6 +55,27 @@ func (w *replicaWatch) look(object any) {
 	defer w.mu.Unlock()
 	w.seen[d.Namespace] = *d.Spec.Replicas
 	w.judge(d.Namespace)
+}
+
+func (w *replicaWatch) lookAtBounds(object any) {
+	hpa, ok := object.(*autoscalingv2.HorizontalPodAutoscaler)
+	if !ok {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := situation.LiveBounds(hpa)
+	if old, known := w.live[hpa.Namespace]; known && old != now {
+		w.changes[hpa.Namespace]++
+	}
+	w.live[hpa.Namespace] = now
+}
+
+// changesOf is how often the bounds of a namespace's HPA were changed so far.
+func (w *replicaWatch) changesOf(ns string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.changes[ns]
 }
 
 // judge notes a namespace whose Deployment has too few replicas. The lock is held.
