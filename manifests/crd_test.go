@@ -29,6 +29,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/manifests"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
 // kind is a CRD as the API server uses it: defaults, then schema, then CEL.
@@ -100,6 +101,7 @@ func TestExamplesAreValid(t *testing.T) {
 		for _, object := range documents(t, text) {
 			if k, ours := kinds[object.GetKind()]; ours {
 				require.Empty(t, k.validate(object), file)
+				requireCompiles(t, object, file)
 				metric, _, _ := unstructured.NestedString(object.Object, "spec", "metric")
 				metrics[metric] = true
 				continue
@@ -107,10 +109,30 @@ func TestExamplesAreValid(t *testing.T) {
 			hpa := &autoscalingv2.HorizontalPodAutoscaler{}
 			require.Equal(t, "HorizontalPodAutoscaler", object.GetKind(), file)
 			require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, hpa, true), file)
+			override, err := record.ParseOverride(hpa.Annotations)
+			require.NoError(t, err, file)
+			require.True(t, override == nil || override.Min != nil, file)
 			for _, metric := range hpa.Spec.Metrics {
-				require.True(t, metrics[nameOf(metric)], "%s: no rule for the HPA's metric %q", file, nameOf(metric))
+				require.True(t, metric.Resource != nil || metrics[nameOf(metric)], "%s: no rule for the HPA's metric %q", file, nameOf(metric))
 			}
 		}
+	}
+}
+
+// requireCompiles fails if an example's schedule or forecast has a mistake that the API server does not see.
+func requireCompiles(t *testing.T, object *unstructured.Unstructured, file string) {
+	t.Helper()
+	switch object.GetKind() {
+	case "ScaleSchedule":
+		one := &v1alpha1.ScaleSchedule{}
+		require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, one, true), file)
+		_, err := one.Compile(nil)
+		require.NoError(t, err, file)
+	case "ScaleForecast":
+		one := &v1alpha1.ScaleForecast{}
+		require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, one, true), file)
+		_, err := one.Compile()
+		require.NoError(t, err, file)
 	}
 }
 

@@ -5,6 +5,7 @@ package manifests_test
 import (
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,14 +15,13 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 
 	"github.com/plimsoll/plimsoll/manifests"
 )
 
-const namespace, adapter = "plimsoll-system", "plimsoll-adapter"
+const namespace, adapter, scaler = "plimsoll-system", "plimsoll-adapter", "plimsoll-scaler"
 
 // into converts every object of a kind to its Go type; a field that the type does not know is an error.
 func into[T any](t *testing.T, objects []*unstructured.Unstructured, kind string) []*T {
@@ -68,7 +68,7 @@ func TestEveryOverlayRenders(t *testing.T) {
 func TestEveryComponentRenders(t *testing.T) {
 	components, err := fs.Glob(manifests.Files, "components/*")
 	require.NoError(t, err)
-	require.Len(t, components, 3)
+	require.Len(t, components, 4)
 	for _, component := range components {
 		objects, err := manifests.RenderWith("base", component)
 		require.NoError(t, err, component)
@@ -76,32 +76,54 @@ func TestEveryComponentRenders(t *testing.T) {
 	}
 }
 
+// named are the objects of a name.
+func named[T interface{ GetName() string }](objects []T, name string) []T {
+	return slices.DeleteFunc(slices.Clone(objects), func(object T) bool { return object.GetName() != name })
+}
+
 func checkWorkload(t *testing.T, objects []*unstructured.Unstructured) {
 	t.Helper()
 	services := into[corev1.Service](t, objects, "Service")
-	require.Len(t, services, 1)
-	require.Equal(t, adapter, services[0].Name)
 	deployments := into[appsv1.Deployment](t, objects, "Deployment")
-	if services[0].Spec.Type == corev1.ServiceTypeExternalName {
-		require.Empty(t, deployments, "overlay local runs the adapter as a process")
+	if own := named(services, adapter); own[0].Spec.Type == corev1.ServiceTypeExternalName {
+		require.Len(t, services, 1)
+		require.Empty(t, deployments, "overlay local runs adapter and scaler as processes")
+		require.Empty(t, into[policyv1.PodDisruptionBudget](t, objects, "PodDisruptionBudget"))
 		return
 	}
-	require.Len(t, deployments, 1)
-	pod := deployments[0].Spec.Template
-	require.True(t, labels.SelectorFromSet(services[0].Spec.Selector).Matches(labels.Set(pod.Labels)))
-	require.Equal(t, pod.Labels, deployments[0].Spec.Selector.MatchLabels)
-	require.Equal(t, adapter, pod.Spec.ServiceAccountName)
-	ports := pod.Spec.Containers[0].Ports
-	require.Equal(t, ports[0].Name, services[0].Spec.Ports[0].TargetPort.StrVal)
-	require.Contains(t, pod.Spec.Containers[0].Args, "--secure-port=6443")
-	require.EqualValues(t, 6443, ports[0].ContainerPort)
+	require.Len(t, deployments, 2)
+	for _, deployment := range deployments {
+		checkDeployment(t, objects, deployment, services)
+	}
+	container := named(deployments, adapter)[0].Spec.Template.Spec.Containers[0]
+	require.Contains(t, container.Args, "--secure-port=6443")
+	require.EqualValues(t, 6443, container.Ports[0].ContainerPort)
+	require.EqualValues(t, 2, *named(deployments, scaler)[0].Spec.Replicas, "one scaler acts, the other stands by")
+	container = named(deployments, scaler)[0].Spec.Template.Spec.Containers[0]
+	for i, flag := range []string{"--metrics-bind-address=:8443", "--health-probe-bind-address=:8081"} {
+		require.Contains(t, container.Args, flag)
+		require.True(t, strings.HasSuffix(flag, ":"+strconv.Itoa(int(container.Ports[i].ContainerPort))))
+	}
+	require.NotContains(t, strings.Join(container.Args, " "), "--leader-elect=false")
+}
+
+func checkDeployment(t *testing.T, objects []*unstructured.Unstructured, deployment *appsv1.Deployment, services []*corev1.Service) {
+	t.Helper()
+	service := named(services, deployment.Name)
+	require.Len(t, service, 1)
+	pod := deployment.Spec.Template
+	require.Equal(t, pod.Labels, service[0].Spec.Selector)
+	require.Equal(t, pod.Labels, deployment.Spec.Selector.MatchLabels)
+	require.Equal(t, deployment.Name, pod.Spec.ServiceAccountName)
+	require.Len(t, named(into[corev1.ServiceAccount](t, objects, "ServiceAccount"), deployment.Name), 1)
+	require.Equal(t, pod.Spec.Containers[0].Ports[0].Name, service[0].Spec.Ports[0].TargetPort.StrVal)
 	checkRestricted(t, pod.Spec)
 	for _, spread := range pod.Spec.TopologySpreadConstraints {
 		require.Equal(t, pod.Labels, spread.LabelSelector.MatchLabels)
 	}
-	for _, budget := range into[policyv1.PodDisruptionBudget](t, objects, "PodDisruptionBudget") {
+	for _, budget := range named(into[policyv1.PodDisruptionBudget](t, objects, "PodDisruptionBudget"), deployment.Name) {
 		require.Equal(t, pod.Labels, budget.Spec.Selector.MatchLabels)
-		require.Less(t, budget.Spec.MinAvailable.IntVal, *deployments[0].Spec.Replicas, "a budget must let a node drain")
+		require.Less(t, budget.Spec.MinAvailable.IntVal, *deployment.Spec.Replicas, "a budget must let a node drain")
 	}
 }
 
@@ -140,20 +162,19 @@ func checkRoles(t *testing.T, objects []*unstructured.Unstructured) {
 			}
 		}
 	}
-	accounts := into[corev1.ServiceAccount](t, objects, "ServiceAccount")
-	require.Len(t, accounts, 1)
-	check := func(ref rbacv1.RoleRef, subjects []rbacv1.Subject) {
+	require.Len(t, into[corev1.ServiceAccount](t, objects, "ServiceAccount"), 2)
+	check := func(name string, ref rbacv1.RoleRef, subjects []rbacv1.Subject) {
 		ours := strings.HasPrefix(ref.Name, "plimsoll")
 		require.True(t, !ours || exists[ref.Kind+"/"+ref.Name], "no %s %s", ref.Kind, ref.Name)
-		for _, subject := range subjects {
-			require.Equal(t, rbacv1.Subject{Kind: "ServiceAccount", Name: adapter, Namespace: namespace}, subject)
-		}
+		account, _, _ := strings.Cut(name, ":")
+		require.Contains(t, []string{adapter, scaler}, account)
+		require.Equal(t, []rbacv1.Subject{{Kind: "ServiceAccount", Name: account, Namespace: namespace}}, subjects, "the name of a binding begins with its account")
 	}
 	for _, binding := range into[rbacv1.ClusterRoleBinding](t, objects, "ClusterRoleBinding") {
-		check(binding.RoleRef, binding.Subjects)
+		check(binding.Name, binding.RoleRef, binding.Subjects)
 	}
 	for _, binding := range into[rbacv1.RoleBinding](t, objects, "RoleBinding") {
-		check(binding.RoleRef, binding.Subjects)
+		check(binding.Name, binding.RoleRef, binding.Subjects)
 	}
 }
 
