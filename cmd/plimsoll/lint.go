@@ -22,20 +22,24 @@ func newLint() *cobra.Command {
 	output := ""
 	command := &cobra.Command{
 		Use:   "lint FILE...",
-		Short: "Check ScaleSchedules without a cluster: mistakes, contradictions, jumps, clock changes",
-		Long: `lint checks manifests of ScaleSchedules without a cluster. It applies the checks of the API server and of the
-scaler, and looks for contradictions and surprises in the next 400 days: windows that never begin or never decide,
+		Short: "Check ScaleSchedules, ScaleForecasts and overrides without a cluster: mistakes, contradictions, jumps",
+		Long: `lint checks manifests of ScaleSchedules and ScaleForecasts, and Plimsoll's annotations on HPAs and Namespaces, without
+a cluster. It applies the checks of the API server and of the scaler, and looks for contradictions and surprises in the next 400 days: windows that never begin or never decide,
 floors that more than double at once, floors above the HPA's maximum, local times that a clock change skips or repeats.
 
 Give it the HPAs' manifests too, and it compares the windows with their bounds. "-" reads standard input.
-The exit code is 1 if there is an error; warnings and notes leave it at 0.`,
+The exit code is 0 without errors (warnings and notes are none), 1 with errors, 2 if a file or a flag cannot be read.`,
 		Example: `  plimsoll lint schedules.yaml hpa.yaml
   kubectl kustomize overlays/production | plimsoll lint -`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(c *cobra.Command, args []string) error { return badInput{cobra.MinimumNArgs(1)(c, args)}.orNil() },
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return []string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			return runLint(c.InOrStdin(), c.OutOrStdout(), args, output)
 		},
 	}
+	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return badInput{err} })
 	command.Flags().StringVarP(&output, "output", "o", "text", "text (one line for each finding) or json")
 	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return command
@@ -44,13 +48,13 @@ The exit code is 1 if there is an error; warnings and notes leave it at 0.`,
 func runLint(stdin io.Reader, stdout io.Writer, names []string, output string) error {
 	write, known := map[string]func(lint.Report, io.Writer) error{"text": lint.Report.Write, "json": lint.Report.WriteJSON}[output]
 	if !known {
-		return fmt.Errorf("-o %s is not known: use text or json", output)
+		return badInput{fmt.Errorf("-o %s is not known: use text or json", output)}
 	}
 	var files []lint.File
 	for _, name := range names {
 		text, err := readManifest(stdin, name)
 		if err != nil {
-			return err
+			return badInput{err}
 		}
 		files = append(files, lint.File{Name: name, Text: text})
 	}

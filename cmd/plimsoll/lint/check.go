@@ -14,6 +14,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/policy/schedule"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
 // checked is a valid schedule.
@@ -30,11 +31,12 @@ type target struct {
 }
 
 type checker struct {
-	validator *validator
+	*Linter
 	zones     *schedule.Zones
 	now       time.Time
 	report    Report
-	schedules []checked
+	valid     []checked
+	predicted []predicted
 	targets   []target
 }
 
@@ -42,7 +44,7 @@ func (c *checker) say(s source, severity Severity, window, text string) {
 	c.report.Messages = append(c.report.Messages, Message{Place: s.Place, Severity: severity, Object: s.name(), Window: window, Text: text})
 }
 
-// object looks at one object alone. Kinds that are neither schedules nor HPAs are left out.
+// object looks at one object alone. Kinds that Plimsoll has nothing to do with are left out.
 func (c *checker) object(s source) {
 	group := s.GroupVersionKind().Group
 	switch {
@@ -56,32 +58,44 @@ func (c *checker) object(s source) {
 			return
 		}
 		c.targets = append(c.targets, target{s, hpa})
+		c.annotations(s, hpa)
+	case s.GetKind() == "ScaleForecast" && group == v1alpha1.GroupName:
+		c.report.Forecasts++
+		c.forecast(s)
+	case s.GetKind() == "Namespace" && group == "":
+		c.paused(s)
 	}
 }
 
 func (c *checker) schedule(s source) {
-	if s.GroupVersionKind().GroupVersion() != v1alpha1.SchemeGroupVersion {
-		c.say(s, Error, "", fmt.Sprintf("apiVersion %s is not known; write %s", s.GetAPIVersion(), v1alpha1.SchemeGroupVersion))
-		return
-	}
-	if found := c.validator.validate(s.UnstructuredContent()); len(found) > 0 {
-		for _, text := range found {
-			c.say(s, Error, "", text)
-		}
+	if !c.accepted(s, c.schedules) {
 		return
 	}
 	if typed, compiled := c.compile(s); compiled != nil {
-		c.schedules = append(c.schedules, checked{s, typed, compiled})
+		c.valid = append(c.valid, checked{s, typed, compiled})
 	}
+}
+
+// accepted says whether the API server would take an object, and reports why not.
+func (c *checker) accepted(s source, v *validator) bool {
+	if s.GroupVersionKind().GroupVersion() != v1alpha1.SchemeGroupVersion {
+		c.say(s, Error, "", fmt.Sprintf("apiVersion %s is not known; write %s", s.GetAPIVersion(), v1alpha1.SchemeGroupVersion))
+		return false
+	}
+	found := v.validate(s.UnstructuredContent())
+	for _, text := range found {
+		c.say(s, Error, "", text)
+	}
+	return len(found) == 0
 }
 
 // together looks at the schedules of each HPA.
 func (c *checker) together() {
-	matched := make([]bool, len(c.schedules))
+	matched := make([]bool, len(c.valid))
 	waits := map[string]map[schedule.Target][]schedule.Target{}
 	for _, t := range c.targets {
 		var group []checked
-		for i, s := range c.schedules {
+		for i, s := range c.valid {
 			if s.appliesTo(t) {
 				matched[i] = true
 				group = append(group, s)
@@ -91,24 +105,29 @@ func (c *checker) together() {
 		c.group(group, observations(t.hpa))
 	}
 	unknown := map[string][]checked{}
-	for i, s := range c.schedules {
+	for i, s := range c.valid {
 		if matched[i] {
 			continue
 		}
 		key := s.namespace() + "/" + s.File + s.name()
 		wanted := "no HPA of these files has the labels of its targetSelector"
 		if ref := s.typed.Spec.TargetRef; ref != nil {
-			key = s.namespace() + "//" + ref.Name
+			key = s.namespace() + "//" + ref.Kind + "/" + ref.Name
 			wanted = fmt.Sprintf("the HPA %s is not among these files", ref.Name)
 			s.waitsOf(ref.Name, waits)
 		}
 		unknown[key] = append(unknown[key], s)
+		if s.typed.Spec.TargetRef.IsWorkload() {
+			c.workload(s)
+			continue
+		}
 		c.say(s.source, Note, "", wanted+", so nothing was compared with its minReplicas, maxReplicas and target")
 	}
 	for _, group := range unknown {
 		c.group(group, schedule.Observations{})
 	}
 	c.circles(waits)
+	c.forecastsTogether()
 }
 
 func (s checked) appliesTo(t target) bool {
@@ -116,7 +135,7 @@ func (s checked) appliesTo(t target) bool {
 		return false
 	}
 	if ref := s.typed.Spec.TargetRef; ref != nil {
-		return ref.Name == t.hpa.Name
+		return ref.IsHPA() && ref.Name == t.hpa.Name
 	}
 	selector, err := metav1.LabelSelectorAsSelector(s.typed.Spec.TargetSelector)
 	return err == nil && selector.Matches(labels.Set(t.hpa.Labels))
@@ -133,6 +152,9 @@ func (s checked) waitsOf(name string, waits map[string]map[schedule.Target][]sch
 		waits[ns] = map[schedule.Target][]schedule.Target{}
 	}
 	self := schedule.Target{Kind: v1alpha1.DefaultTargetKind, Name: name}
+	if ref := s.typed.Spec.TargetRef; ref.IsWorkload() {
+		self.Kind = ref.Kind
+	}
 	for _, window := range s.typed.PlainSpec().Windows {
 		for _, after := range window.After {
 			if after.Target != self { // nobody waits for himself
@@ -171,7 +193,7 @@ func (c *checker) circles(waits map[string]map[schedule.Target][]schedule.Target
 		for i, t := range circle {
 			names[i] = t.Name
 		}
-		for _, s := range c.schedules {
+		for _, s := range c.valid {
 			ref := s.typed.Spec.TargetRef
 			if s.namespace() == ns && s.waits() && (ref == nil || slices.Contains(names, ref.Name)) {
 				c.say(s.source, Warning, "", "by `after`, HPAs wait for each other in a circle, all of them until their timeouts: "+strings.Join(names, " waits for "))
@@ -182,27 +204,10 @@ func (c *checker) circles(waits map[string]map[schedule.Target][]schedule.Target
 
 // observations are what an HPA's manifest says about the arithmetic.
 func observations(hpa *autoscalingv2.HorizontalPodAutoscaler) schedule.Observations {
-	obs := schedule.Observations{BaseMin: 1, BaseMax: hpa.Spec.MaxReplicas}
-	if hpa.Spec.MinReplicas != nil {
-		obs.BaseMin = *hpa.Spec.MinReplicas
-	}
-	count := 0
-	for _, m := range hpa.Spec.Metrics {
-		var of autoscalingv2.MetricTarget
-		switch {
-		case m.Pods != nil:
-			of = m.Pods.Target
-		case m.Object != nil:
-			of = m.Object.Target
-		case m.External != nil:
-			of = m.External.Target
-		}
-		if of.AverageValue != nil {
-			obs.PerReplicaMilli, count = of.AverageValue.MilliValue(), count+1
-		}
-	}
-	if count != 1 {
-		obs.PerReplicaMilli = 0
+	live := situation.LiveBounds(hpa)
+	obs := schedule.Observations{BaseMin: live.Min, BaseMax: live.Max}
+	if milli, err := situation.PerReplicaMilli(hpa); err == nil { // else the windows with a demand say so
+		obs.PerReplicaMilli = milli
 	}
 	return obs
 }

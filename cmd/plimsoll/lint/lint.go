@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package lint checks manifests of ScaleSchedules without a cluster: with the checks of the API server, with those of
-// the scaler, and for contradictions and surprises of the next 400 days.
+// Package lint checks manifests of ScaleSchedules and ScaleForecasts, and Plimsoll's annotations on HPAs and Namespaces,
+// without a cluster: with the checks of the API server, with those of the scaler, and for contradictions and surprises of
+// the next 400 days.
 package lint
 
 import (
@@ -73,28 +74,37 @@ type File struct {
 // Report is what was found.
 type Report struct {
 	Schedules int       `json:"schedules"`
+	Forecasts int       `json:"forecasts"`
 	Messages  []Message `json:"messages"` // by file and line
 }
 
 // Linter checks files. It is not changed by that.
-type Linter struct{ validator *validator }
+type Linter struct{ schedules, forecasts *validator }
 
-// New prepares the checks of the API server from the CRD in this binary.
+// New prepares the checks of the API server from the CRDs in this binary.
 func New() (*Linter, error) {
-	crd, err := manifests.Files.ReadFile("crd/plimsoll.dev_scaleschedules.yaml")
-	if err != nil {
-		return nil, fmt.Errorf("read the ScaleSchedule's CRD in this binary: %w", err)
-	}
-	validator, err := newValidator(crd)
+	schedules, err := validatorOf("scaleschedules")
 	if err != nil {
 		return nil, err
 	}
-	return &Linter{validator}, nil
+	forecasts, err := validatorOf("scaleforecasts")
+	if err != nil {
+		return nil, err
+	}
+	return &Linter{schedules, forecasts}, nil
+}
+
+func validatorOf(plural string) (*validator, error) {
+	crd, err := manifests.Files.ReadFile("crd/plimsoll.dev_" + plural + ".yaml")
+	if err != nil {
+		return nil, fmt.Errorf("read the CRD of %s in this binary: %w", plural, err)
+	}
+	return newValidator(crd)
 }
 
 // Check looks at all files together: HPAs in them give the bounds that schedules are compared with.
 func (l *Linter) Check(files []File, now time.Time) Report {
-	c := checker{validator: l.validator, now: now, zones: &schedule.Zones{}}
+	c := checker{Linter: l, now: now, zones: &schedule.Zones{}}
 	for _, file := range files {
 		found, problems := objects.Read(file.Name, file.Text)
 		for _, p := range problems {
@@ -145,7 +155,11 @@ func (r Report) Write(out io.Writer) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(out, "%s: %s, %s, %s\n", human.Things(r.Schedules, "ScaleSchedule"),
+	what := human.Things(r.Schedules, "ScaleSchedule")
+	if r.Forecasts > 0 {
+		what += ", " + human.Things(r.Forecasts, "ScaleForecast")
+	}
+	_, err := fmt.Fprintf(out, "%s: %s, %s, %s\n", what,
 		human.Things(r.Count(Error), "error"), human.Things(r.Count(Warning), "warning"), human.Things(r.Count(Note), "note"))
 	return err
 }

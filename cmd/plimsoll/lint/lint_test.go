@@ -29,7 +29,7 @@ func check(t *testing.T, files ...lint.File) lint.Report {
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.yaml")
 	require.NoError(t, err)
-	require.Len(t, files, 3)
+	require.Len(t, files, 4)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			text, err := os.ReadFile(file)
@@ -65,7 +65,7 @@ func TestNothingToSay(t *testing.T) {
 }
 
 func FuzzCheck(f *testing.F) {
-	for _, name := range []string{"sound", "mistakes", "together"} {
+	for _, name := range []string{"sound", "mistakes", "together", "others"} {
 		text, err := os.ReadFile("testdata/" + name + ".yaml")
 		require.NoError(f, err)
 		f.Add(text)
