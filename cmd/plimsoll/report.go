@@ -208,7 +208,7 @@ func (f *reportFlags) price(ctx context.Context, namespace string) (report.Price
 	defer cancel()
 	candidates, err := candidatesOf(ctx, client, namespace)
 	if err != nil {
-		return nil, fmt.Errorf("the requests of the pods are not known: %w", target.Sentence(err))
+		return nil, fmt.Errorf("the requests of the pods are not known: %w; or use --price-per-replica-hour", target.Sentence(err))
 	}
 	prices := map[string]float64{}
 	for _, c := range candidates {
