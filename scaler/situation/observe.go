@@ -3,7 +3,6 @@
 package situation
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -178,8 +177,11 @@ func (s *Situation) readAnnotations() {
 // written says whether the bounds that the HPA has were written by Plimsoll.
 func (s *Situation) written() bool {
 	return slices.ContainsFunc(s.HPA.ManagedFields, func(e metav1.ManagedFieldsEntry) bool {
-		return e.Manager == record.Manager && e.FieldsV1 != nil &&
-			(bytes.Contains(e.FieldsV1.Raw, []byte(`"f:minReplicas"`)) || bytes.Contains(e.FieldsV1.Raw, []byte(`"f:maxReplicas"`)))
+		if e.Manager != record.Manager || e.FieldsV1 == nil {
+			return false
+		}
+		fields := e.FieldsV1.GetRawString()
+		return strings.Contains(fields, `"f:minReplicas"`) || strings.Contains(fields, `"f:maxReplicas"`)
 	})
 }
 

@@ -310,7 +310,7 @@ func (s *stage) requireHandedBack(hpa *autoscalingv2.HorizontalPodAutoscaler, mi
 	require.NotContains(s.t, hpa.Annotations, record.BaseAnnotation)
 	require.NotContains(s.t, hpa.Annotations, record.AppliedAnnotation)
 	for _, e := range hpa.ManagedFields {
-		require.NotEqual(s.t, record.Manager, e.Manager, "%s", e.FieldsV1.Raw)
+		require.NotEqual(s.t, record.Manager, e.Manager, "%s", e.FieldsV1.GetRawString())
 	}
 }
 

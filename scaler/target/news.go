@@ -64,7 +64,7 @@ func afterWrite(s *situation.Situation, out *situation.Outcome, did done) []news
 	}
 	switch {
 	case out.Record.State.Applied != nil:
-		all = append(all, ofFloor(s, out), ofMax(s, out))
+		all = append(all, ofFloor(s, out), ofMax(out))
 	case did.bounds || did.handedBack:
 		all = append(all, news{topic: "floor", mark: "base", reason: reasonRestored, text: fmt.Sprintf(
 			"minReplicas %d and maxReplicas %d are the HPA's own again, and so are the fields", result.Bounds.Min, result.Bounds.Max)},
@@ -120,7 +120,7 @@ func asks(out *situation.Outcome, by bounds.Source) bool {
 }
 
 // ofMax is the news of the maximum.
-func ofMax(s *situation.Situation, out *situation.Outcome) news {
+func ofMax(out *situation.Outcome) news {
 	top, base, by := out.Result.Bounds.Max, out.Adoption.Base, out.Result.MaxBy
 	n := news{topic: "max"}
 	switch {

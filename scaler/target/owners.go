@@ -56,10 +56,10 @@ func (f fieldSet) setSpec(spec fieldSet) (fieldSet, error) {
 
 func decode(entry *metav1.ManagedFieldsEntry) (fieldSet, error) {
 	set := fieldSet{}
-	if entry.FieldsV1 == nil || len(entry.FieldsV1.Raw) == 0 {
+	if entry.FieldsV1 == nil || entry.FieldsV1.GetRawString() == "" {
 		return set, nil
 	}
-	if err := json.Unmarshal(entry.FieldsV1.Raw, &set); err != nil {
+	if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &set); err != nil {
 		return nil, fmt.Errorf("cannot read metadata.managedFields of manager %s: %w", entry.Manager, err)
 	}
 	return set, nil
@@ -174,7 +174,7 @@ func take(entries []metav1.ManagedFieldsEntry, field string) ([]metav1.ManagedFi
 		if err := edit(&e, func(spec fieldSet) { delete(spec, "f:"+field) }); err != nil {
 			return nil, err
 		}
-		if string(e.FieldsV1.Raw) != "{}" {
+		if e.FieldsV1.GetRawString() != "{}" {
 			out = append(out, e)
 		}
 	}
@@ -202,6 +202,6 @@ func edit(entry *metav1.ManagedFieldsEntry, change func(spec fieldSet)) error {
 	if err != nil {
 		return fmt.Errorf("cannot write metadata.managedFields of manager %s: %w", entry.Manager, err)
 	}
-	entry.FieldsV1 = &metav1.FieldsV1{Raw: raw}
+	entry.FieldsV1 = metav1.NewFieldsV1(string(raw))
 	return nil
 }

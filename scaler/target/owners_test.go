@@ -14,7 +14,7 @@ import (
 func entry(manager, operation, fields string) metav1.ManagedFieldsEntry {
 	return metav1.ManagedFieldsEntry{
 		Manager: manager, Operation: metav1.ManagedFieldsOperationType(operation), APIVersion: "autoscaling/v2",
-		FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)},
+		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(fields),
 	}
 }
 
@@ -27,7 +27,7 @@ func requireFields(t *testing.T, entries []metav1.ManagedFieldsEntry, want ...st
 	t.Helper()
 	var got []string
 	for _, e := range entries {
-		got = append(got, e.Manager+" "+string(e.Operation)+" "+string(e.FieldsV1.Raw))
+		got = append(got, e.Manager+" "+string(e.Operation)+" "+e.FieldsV1.GetRawString())
 	}
 	require.Equal(t, want, got)
 }
