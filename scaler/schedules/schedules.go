@@ -6,9 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -154,6 +157,8 @@ func (r *reconciler) addHPAs(ctx context.Context, m *Summary, s *v1alpha1.ScaleS
 	if err != nil {
 		return err
 	}
+	// The order decides which target is named, and a cache has none.
+	slices.SortFunc(hpas, func(a, b autoscalingv2.HorizontalPodAutoscaler) int { return strings.Compare(a.Name, b.Name) })
 	for i := range hpas {
 		key := client.ObjectKeyFromObject(&hpas[i])
 		observed, err := r.observer.Observe(ctx, key)
