@@ -196,7 +196,7 @@ func TestText(t *testing.T) {
 		"a schedule with a mistake": {objects: []client.Object{window("peak", "evening", 0, 25), broken}, settled: true,
 			want: []string{"Wrong: ScaleSchedule holiday is ignored: ", "ScaleSchedule holiday: it is ignored, because it has a mistake"}},
 		"a capped floor":  {objects: []client.Object{capped}, settled: true, want: []string{"  FloorCapped: the floor of 80"}},
-		"a demand":        {objects: []client.Object{demand}, settled: true, want: []string{"min 22, until 2026-11-23 18:00 UTC (11.11): its minimum 22 counts once the floor"}},
+		"a demand":        {objects: []client.Object{demand}, settled: true, want: []string{"min 22, until 2026-11-23 18:00 UTC (11.11): its minimum 22 counts once the\n        floor that decays"}},
 		"a floor of none": {settled: true, want: []string{"  Decaying: ScaleSchedule evening/peak no longer asks for its floor"}},
 		"paused": {change: func(h *autoscalingv2.HorizontalPodAutoscaler) {
 			h.Annotations[record.PausedAnnotation], h.Annotations["plimsoll.dev/paused-note"] = "true", "anna: incident"
