@@ -29,6 +29,8 @@ type Options struct {
 	Now func() time.Time
 	// Registerer gets the metrics; nil: nobody.
 	Registerer prometheus.Registerer
+	// Wrote is told how the last write of an HPA ended: nil, or the API server's error. May be nil.
+	Wrote func(hpa types.NamespacedName, err error)
 	// Concurrency is how many HPAs are looked at at once; 0: 4.
 	Concurrency int
 }
@@ -47,6 +49,7 @@ func Add(mgr manager.Manager, options Options) error {
 		events:  mgr.GetEventRecorder("plimsoll-scaler"),
 		metrics: newMetrics(),
 		now:     options.Now,
+		wrote:   options.Wrote,
 		told:    map[types.NamespacedName]map[string]string{},
 		stale:   map[types.NamespacedName]string{},
 		begun:   map[types.NamespacedName][]time.Time{},
@@ -67,6 +70,7 @@ type reconciler struct {
 	events   events.EventRecorder
 	metrics  *metrics
 	now      func() time.Time
+	wrote    func(types.NamespacedName, error)
 
 	mu   sync.Mutex
 	told map[types.NamespacedName]map[string]string // the mark that was told last, by topic
@@ -126,6 +130,9 @@ func (r *reconciler) act(ctx context.Context, s *situation.Situation, out *situa
 		return done{}, nil
 	}
 	did, err := writer{client: r.client, now: now}.write(ctx, s.HPA, wish{bounds: out.Result.Bounds, record: out.Record})
+	if r.wrote != nil && !apierrors.IsConflict(err) {
+		r.wrote(key(s.HPA), err)
+	}
 	switch {
 	case apierrors.IsConflict(err):
 		r.metrics.writes.WithLabelValues(resultConflict).Inc()
