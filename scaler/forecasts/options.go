@@ -74,4 +74,4 @@ func (o Options) withDefaults(mgr manager.Manager) (Options, error) {
 }
 
 // newSource is the client of the query API.
-func (o Options) newSource() (*history.Client, error) { return history.New(o.RESTConfig) }
+func (o Options) newSource() (*history.Client, error) { return history.New(o.RESTConfig, o.Now) }

@@ -64,11 +64,13 @@ func (e *Error) Unwrap() error { return e.err }
 type Client struct {
 	transport http.RoundTripper
 	base      url.URL
+	now       func() time.Time
 	breaker   breaker
 }
 
-// New returns a client that asks query.plimsoll.dev of the API server with the configuration's credentials.
-func New(config *rest.Config) (*Client, error) {
+// New returns a client that asks query.plimsoll.dev of the API server with the configuration's credentials. now is the
+// clock by which it spares a source that does not answer.
+func New(config *rest.Config, now func() time.Time) (*Client, error) {
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("no client for the query API can be made of the API server's configuration: %w", err)
@@ -82,7 +84,7 @@ func New(config *rest.Config) (*Client, error) {
 	if transport == nil {
 		transport = http.DefaultTransport
 	}
-	return &Client{transport: limited{transport}, base: *base}, nil
+	return &Client{transport: limited{transport}, base: *base, now: now}, nil
 }
 
 // Span is the times to ask for: From, From+Step, ... up to and with To.
@@ -102,14 +104,14 @@ func (s Span) Next() Span {
 // Range asks for the values of a query in a namespace, at most MaxPoints of them. The error is an *Error, or the
 // context's.
 func (c *Client) Range(ctx context.Context, namespace, query string, span Span) (Answer, error) {
-	if err := c.breaker.open(time.Now()); err != nil {
+	if err := c.breaker.open(c.now()); err != nil {
 		return Answer{}, err
 	}
 	matrix, err := c.ask(ctx, namespace, query, span.Next())
 	if ctx.Err() != nil {
 		return Answer{}, ctx.Err()
 	}
-	c.breaker.note(time.Now(), err)
+	c.breaker.note(c.now(), err)
 	if err != nil {
 		return Answer{}, err
 	}
