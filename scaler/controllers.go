@@ -26,7 +26,8 @@ func addControllers(ctx context.Context, mgr manager.Manager, o Options) error {
 	if err := ctrlmetrics.Registry.Register(newConditions(mgr.GetCache())); err != nil {
 		return fmt.Errorf("register the metric of conditions: %w", err)
 	}
-	if err := target.Add(mgr, target.Options{Now: o.Now, Concurrency: o.Concurrency, Registerer: ctrlmetrics.Registry}); err != nil {
+	failures := new(schedules.Failures)
+	if err := target.Add(mgr, target.Options{Now: o.Now, Concurrency: o.Concurrency, Registerer: ctrlmetrics.Registry, Wrote: failures.Note}); err != nil {
 		return fmt.Errorf("set up the controller of bounds: %w", err)
 	}
 	zones := new(schedule.Zones)
@@ -34,7 +35,7 @@ func addControllers(ctx context.Context, mgr manager.Manager, o Options) error {
 	if err != nil {
 		return fmt.Errorf("set up the controller of workloads: %w", err)
 	}
-	if err := schedules.Add(mgr, schedules.Options{Now: o.Now, Concurrency: o.Concurrency, Workloads: replicas}); err != nil {
+	if err := schedules.Add(mgr, schedules.Options{Now: o.Now, Concurrency: o.Concurrency, Workloads: replicas, Failures: failures}); err != nil {
 		return err
 	}
 	err = forecasts.Add(mgr, forecasts.Options{

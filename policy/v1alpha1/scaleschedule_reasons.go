@@ -73,7 +73,7 @@ func scheduleTrouble(reason string) string {
 	case ScheduleReverted:
 		return "Somebody else writes the target's numbers back, and Plimsoll has stopped rewriting them. Let GitOps tools ignore minReplicas and maxReplicas (replicas of a workload); the message names the field manager."
 	case ScheduleWriteFailed:
-		return "The API server refused to change the target. The message has its words."
+		return "The API server refused to change the target, or what Plimsoll keeps in its annotations cannot be read. The message has the words."
 	default:
 		return ""
 	}

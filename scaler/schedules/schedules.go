@@ -36,8 +36,8 @@ type Options struct {
 	Concurrency int
 	// Workloads observes targets without an HPA and knows why a write of one failed. Required.
 	Workloads *workloads.Controller
-	// HPAWriteFailure says why the last write of an HPA failed; nil: it did not. May be nil.
-	HPAWriteFailure func(types.NamespacedName) error
+	// Failures knows why the last write of an HPA failed; may be nil.
+	Failures *Failures
 }
 
 // How often the status is looked at again although nothing is known to change: pods and workloads are not watched, and
@@ -169,9 +169,7 @@ func (r *reconciler) addHPAs(ctx context.Context, m *Summary, s *v1alpha1.ScaleS
 			return fmt.Errorf("observe HPA %s: %w", key, err)
 		}
 		t := ofHPA(observed, observed.Decide(m.now))
-		if r.options.HPAWriteFailure != nil {
-			t.WriteFailure = r.options.HPAWriteFailure(key)
-		}
+		t.WriteFailure = r.options.Failures.of(key)
 		m.Add(t)
 	}
 	switch {
@@ -194,6 +192,9 @@ func (r *reconciler) addWorkload(ctx context.Context, m *Summary, s *v1alpha1.Sc
 		return nil
 	case errors.As(err, &never):
 		trouble.Refused = never.Error()
+		return nil
+	case apierrors.IsForbidden(err):
+		trouble.Failed = fmt.Sprintf("%v; give the scaler the right by a ClusterRole with the label plimsoll.dev/aggregate-to-scaler", err)
 		return nil
 	case err != nil:
 		return fmt.Errorf("observe %s: %w", key, err)

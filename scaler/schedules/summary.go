@@ -158,6 +158,7 @@ type Trouble struct {
 	Invalid  error  // the spec has mistakes
 	NoTarget string // nothing is there to apply it to, and what to do
 	Refused  string // the target can never be one, and what to do
+	Failed   string // the target can be neither read nor written, and what to do
 }
 
 // whole is what the schedule comes to over all targets.
@@ -167,6 +168,8 @@ func (m *Summary) whole(trouble Trouble, status *v1alpha1.ScaleScheduleStatus) j
 		return judgement{v1alpha1.ScheduleInvalid, strings.ReplaceAll(trouble.Invalid.Error(), "\n", "; ") + "; correct the spec"}
 	case trouble.Refused != "":
 		return judgement{v1alpha1.ScheduleTargetRefused, trouble.Refused}
+	case trouble.Failed != "":
+		return judgement{v1alpha1.ScheduleWriteFailed, trouble.Failed}
 	case trouble.NoTarget != "":
 		return judgement{v1alpha1.ScheduleNoTarget, trouble.NoTarget}
 	case m.schedule.Spec.Suspend:

@@ -104,6 +104,8 @@ func (c *Controller) once(ctx context.Context, key Key) (reconcile.Result, error
 	case apierrors.IsNotFound(err) || errors.As(err, &never):
 		c.failures.Delete(key)
 		return reconcile.Result{RequeueAfter: idleLook}, nil
+	case apierrors.IsForbidden(err): // the schedule's status says so
+		return reconcile.Result{RequeueAfter: idleLook}, nil
 	case err != nil:
 		return reconcile.Result{}, fmt.Errorf("observe %s: %w", key, err)
 	case len(w.Around.Schedules) == 0 && w.Object.Labels[HeldLabel] == "" && w.Around.Record.Empty():
