@@ -6,11 +6,14 @@ import (
 	"io"
 	"os"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // newRoot wires the subcommands; each is one file of this package.
 func newRoot(stdout *os.File, stderr io.Writer) *cobra.Command {
+	ctrllog.SetLogger(logr.Discard()) // without one, controller-runtime complains after 30 s; our commands tell what they do
 	root := &cobra.Command{
 		Use:   "plimsoll",
 		Short: "Business metrics, schedules and reserves for Kubernetes' HorizontalPodAutoscaler",

@@ -7,7 +7,6 @@ package pause
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -102,18 +101,23 @@ func (o *Object) describe(ctx context.Context, s *snapshot.Snapshot) error {
 		return nil
 	}
 	o.HPAs = 1
-	now := time.Now()
-	observed, err := s.Observe(ctx, types.NamespacedName{Namespace: o.Namespace, Name: o.Name}, now)
+	now, key := time.Now(), types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
+	read := &autoscalingv2.HorizontalPodAutoscaler{}
+	if err := s.Get(ctx, key, read); err != nil {
+		return err
+	}
+	unpaused := read.DeepCopy() // what pauses it besides is its namespace
+	delete(unpaused.Annotations, record.PausedAnnotation)
+	if err := s.Put(unpaused); err != nil {
+		return err
+	}
+	observed, err := s.Observe(ctx, key, now)
 	if err != nil {
 		return err
 	}
 	live := upcoming.Bounds(situation.LiveBounds(observed.HPA))
 	o.Bounds = &live
-	if strings.HasPrefix(observed.PausedBy, "Namespace") {
-		o.PausedBy = observed.PausedBy
-	}
-	if o.PausedBy == "" {
-		observed.PausedBy = "" // as it would be decided
+	if o.PausedBy = observed.PausedBy; o.PausedBy == "" {
 		due := upcoming.Bounds(observed.Decide(now).Result.Bounds)
 		o.Due = &due
 	}
