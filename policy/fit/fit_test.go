@@ -190,3 +190,22 @@ func TestNothingIsLeftOut(t *testing.T) {
 		}
 	})
 }
+
+// A large cluster before a large event: 5,000 nodes, 10 workloads, 20,000 pods.
+func BenchmarkPlace(b *testing.B) {
+	nodes := make([]fit.Node, 5000)
+	for i := range nodes {
+		nodes[i] = node(int64(4000+i%7*1000), 64, 110)
+	}
+	demands := make([]fit.Demand, 10)
+	for i := range demands {
+		demands[i] = fit.Demand{Shape: fit.Shape{Requests: fit.Resources{"cpu": int64(250 * (i + 1)), "memory": 1}}, Count: 2000}
+	}
+	for name, strategy := range map[string]fit.Strategy{"spread": fit.Spread, "pack": fit.Pack} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				fit.Place(nodes, demands, strategy)
+			}
+		})
+	}
+}

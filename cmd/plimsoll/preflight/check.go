@@ -16,7 +16,7 @@ import (
 )
 
 // maxMoments is how many moments are tried on the nodes: those at which the most pods are asked for.
-const maxMoments = 100
+const maxMoments = 50
 
 // Options say what to look at.
 type Options struct {

@@ -45,10 +45,13 @@ func empty(n fit.Node) fit.Node {
 func (w *World) eligible(pod *corev1.Pod) (on []int, left string) {
 	on = []int{}
 	why := map[string]int{}
-	alone := onePerNode(pod)
+	taken := map[string]bool{}
+	if alone := onePerNode(pod); alone != nil {
+		taken = w.occupied(pod.Namespace, alone)
+	}
 	for i := range w.Nodes {
 		reason := refusal(pod, &w.Nodes[i])
-		if reason == "" && alone != nil && w.occupied(pod.Namespace, w.Nodes[i].Name, alone) {
+		if reason == "" && taken[w.Nodes[i].Name] {
 			reason = "with a pod that its anti-affinity keeps away from"
 		}
 		if reason == "" {
@@ -150,10 +153,15 @@ func antiAffinity(pod *corev1.Pod) []corev1.PodAffinityTerm {
 	return nil
 }
 
-func (w *World) occupied(namespace, node string, by labels.Selector) bool {
-	return slices.ContainsFunc(w.Pods, func(p corev1.Pod) bool {
-		return p.Namespace == namespace && p.Spec.NodeName == node && counts(&p) && by.Matches(labels.Set(p.Labels))
-	})
+// occupied are the nodes on which a pod is that the selector selects.
+func (w *World) occupied(namespace string, by labels.Selector) map[string]bool {
+	nodes := map[string]bool{}
+	for i := range w.Pods {
+		if p := &w.Pods[i]; p.Namespace == namespace && counts(p) && by.Matches(labels.Set(p.Labels)) {
+			nodes[p.Spec.NodeName] = true
+		}
+	}
+	return nodes
 }
 
 // uncounted are a pod's rules that are not part of the arithmetic.

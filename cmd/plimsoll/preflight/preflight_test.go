@@ -83,7 +83,7 @@ func pod(name, node, more string) string {
 
 const oneCore = "requests: {cpu: 1, memory: 1Gi}"
 
-func examine(t require.TestingT, o preflight.Options, texts ...string) (preflight.Result, error) {
+func examine(o preflight.Options, texts ...string) (preflight.Result, error) {
 	world, err := preflight.Read([]lint.File{{Name: "all.yaml", Text: []byte(strings.Join(texts, ""))}}, "default", now)
 	if err != nil {
 		return preflight.Result{}, err
@@ -200,10 +200,6 @@ func TestExamine(t *testing.T) {
 			[]string{fmt.Sprintf(event, "sale", "targetRef: {kind: Deployment, name: web}", "minReplicas: 12, rampUp: 30m"), web(oneCore), nodes(1)},
 			[]string{"replicas shop/web 12/no HPA ok", "nodes shop/web 12/8 short"}, preflight.Short, "4 of 12",
 		},
-		"a workload that an HPA scales": {
-			[]string{fmt.Sprintf(event, "sale", "targetRef: {kind: Deployment, name: web}", "minReplicas: 12, rampUp: 30m"), web(oneCore), nodes(2), shopHPA(20)},
-			[]string{"target shop/web / short", "replicas shop/web 12/no HPA ok", "nodes shop/web 12/12 ok"}, preflight.Short, "name the HPA as the target",
-		},
 		"a demand without a target for one replica": {
 			[]string{sale(`demand: "12000", rampUp: 30m`), shopHPA(20), web(oneCore), nodes(2)},
 			[]string{"maxReplicas shop/web 4/20 ok", "target shop/web / unknown", "nodes shop/web 4/4 ok"}, preflight.Unknown, "use minReplicas instead",
@@ -218,7 +214,7 @@ func TestExamine(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := examine(t, preflight.Options{}, tc.files...)
+			r, err := examine(preflight.Options{}, tc.files...)
 			require.NoError(t, err)
 			require.Equal(t, tc.want, states(r))
 			require.Equal(t, tc.verdict, r.Verdict)
@@ -253,19 +249,34 @@ func TestOtherSchedulesCount(t *testing.T) {
 	require.Equal(t, []string{"maxReplicas shop/web 10/20 ok", "nodes shop/web 10/10 ok"}, states(r), "cart needs 4, which is what it would have anyway")
 }
 
+// In files lint finds it; here the HPA is in the cluster.
+func TestWorkloadThatAnHPAScales(t *testing.T) {
+	read := func(texts ...string) *preflight.World {
+		w, err := preflight.Read([]lint.File{{Name: "f", Text: []byte(strings.Join(texts, ""))}}, "default", now)
+		require.NoError(t, err)
+		return w
+	}
+	w := read(fmt.Sprintf(event, "sale", "targetRef: {kind: Deployment, name: web}", "minReplicas: 12, rampUp: 30m"), web(oneCore), nodes(2))
+	w.HPAs = read(sale("minReplicas: 1"), shopHPA(20)).HPAs
+	r, err := preflight.Examine(w, preflight.Options{Now: now, For: time.Hour})
+	require.NoError(t, err)
+	require.Equal(t, []string{"target shop/web / short", "replicas shop/web 12/no HPA ok", "nodes shop/web 12/12 ok"}, states(r))
+	require.Contains(t, r.Checks[0].ToDo, "name the HPA as the target")
+}
+
 func TestWindows(t *testing.T) {
 	files := []string{sale("minReplicas: 12, rampUp: 30m"), shopHPA(20), web(oneCore), nodes(2)}
-	r, err := examine(t, preflight.Options{Lead: 10 * time.Minute}, files...)
+	r, err := examine(preflight.Options{Lead: 10 * time.Minute}, files...)
 	require.NoError(t, err)
 	w := r.Windows[0]
 	require.Equal(t, "2026-11-10 23:20 2026-11-10 23:50 2026-11-11 00:00", w.Rises.Format("2006-01-02 15:04 ")+w.Full.Format("2006-01-02 15:04 ")+w.Start.Format("2006-01-02 15:04"))
 	require.Equal(t, []int32{4, 12, 12}, []int32{w.Before, *w.Asks, w.Floor})
 
 	// One moment: half-way up the ramp.
-	r, err = examine(t, preflight.Options{At: time.Date(2026, 11, 10, 15, 45, 0, 0, time.UTC)}, files...)
+	r, err = examine(preflight.Options{At: time.Date(2026, 11, 10, 15, 45, 0, 0, time.UTC)}, files...)
 	require.NoError(t, err)
 	require.Equal(t, []string{"maxReplicas shop/web 8/20 ok", "nodes shop/web 8/8 ok"}, states(r))
-	_, err = examine(t, preflight.Options{At: time.Date(2026, 11, 10, 12, 0, 0, 0, time.UTC)}, files...)
+	_, err = examine(preflight.Options{At: time.Date(2026, 11, 10, 12, 0, 0, 0, time.UTC)}, files...)
 	require.ErrorContains(t, err, "no window of it is on or ramps then")
 }
 
@@ -279,7 +290,7 @@ func TestBadInput(t *testing.T) {
 		"a pod of words": {sale("minReplicas: 1") + shopHPA(2) + "\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: 7\n", "the Pod p cannot be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := examine(t, preflight.Options{}, tc.text)
+			_, err := examine(preflight.Options{}, tc.text)
 			require.ErrorContains(t, err, tc.want)
 		})
 	}
@@ -288,7 +299,7 @@ func TestBadInput(t *testing.T) {
 // More nodes never make it worse, and more replicas never better.
 func TestMonotone(t *testing.T) {
 	place := func(t *rapid.T, floor, count int) (int, preflight.State) {
-		r, err := examine(t, preflight.Options{}, sale(fmt.Sprintf("minReplicas: %d, rampUp: 30m", floor)), shopHPA(500), web(oneCore), nodes(count))
+		r, err := examine(preflight.Options{}, sale(fmt.Sprintf("minReplicas: %d, rampUp: 30m", floor)), shopHPA(500), web(oneCore), nodes(count))
 		require.NoError(t, err)
 		var have int
 		for _, c := range r.Checks {

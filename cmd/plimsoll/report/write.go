@@ -130,11 +130,11 @@ func (r *Row) add(other Row) {
 		{&r.Override, &other.Override}, {&r.Unknown, &other.Unknown}, {&r.Plain.Amount, &other.Plain.Amount}, {&r.Plain.Actual, &other.Plain.Actual},
 	} {
 		into, from := pair[0], pair[1]
-		into.ReplicaHours += from.ReplicaHours
+		into.ReplicaHours = rounded(into.ReplicaHours + from.ReplicaHours)
 		if from.Cost != nil {
 			sum := *from.Cost
 			if into.Cost != nil {
-				sum += *into.Cost
+				sum = rounded(sum + *into.Cost)
 			}
 			into.Cost = &sum
 		}
