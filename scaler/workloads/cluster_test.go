@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -52,6 +54,7 @@ func TestOnCluster(t *testing.T) {
 		{"a schedule is deleted in its window", testScheduleDeleted},
 		{"no such workload, and no scale", testNoTarget},
 		{"a refused write", testWriteFailed},
+		{"release", testRelease},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, newStage(t, config, c)) })
 	}
@@ -146,6 +149,7 @@ type stage struct {
 	now        time.Time
 	controller *Controller
 	events     *events.FakeRecorder
+	discovery  discovery.DiscoveryInterface
 }
 
 func newStage(t *testing.T, config *rest.Config, c client.Client) *stage {
@@ -156,6 +160,7 @@ func newStage(t *testing.T, config *rest.Config, c client.Client) *stage {
 	s.key = Key{Namespace: ns.Name, APIVersion: "apps/v1", Kind: "Deployment", Name: "shop"}
 	observer, err := NewObserver(config, c, c, c.RESTMapper())
 	require.NoError(t, err)
+	s.discovery = discovery.NewDiscoveryClientForConfigOrDie(config)
 	s.controller = &Controller{
 		Observer: observer, writer: Writer{Client: c, Scales: observer.Scales}, recorder: s.events,
 		now: func() time.Time { return s.now }, poll: 30 * time.Second,
@@ -314,11 +319,13 @@ func testCrash(t *testing.T, s *stage) {
 	s.deployment(3)
 	s.schedule("minReplicas: 8, rampUp: 10m, rampDown: 10m")
 	s.look(-6)
-	w, err := s.controller.Observer.Observe(t.Context(), s.key)
-	require.NoError(t, err)
 	before := s.replicas()
 	s.now = noon.Add(-2 * time.Minute)
-	require.NoError(t, s.controller.writer.keep(t.Context(), w, w.Decide(s.now).Record, true))
+	eventually(t, "the record alone", func() error {
+		w, err := s.controller.Observer.Observe(t.Context(), s.key)
+		require.NoError(t, err)
+		return s.controller.writer.keep(t.Context(), w, w.Decide(s.now).Record, true)
+	})
 	require.Equal(t, before, s.replicas())
 	s.look(-1.9)
 	require.EqualValues(t, 7, s.replicas(), "what the record says")
@@ -397,4 +404,40 @@ type refusing struct{ client.Client }
 
 func (refusing) Patch(context.Context, client.Object, client.Patch, ...client.PatchOption) error {
 	return errors.New("no right")
+}
+
+func testRelease(t *testing.T, s *stage) {
+	held := func() []Key {
+		keys, err := Held(t.Context(), s.discovery, s.client)
+		require.NoError(t, err)
+		return slices.DeleteFunc(keys, func(k Key) bool { return k.Namespace != s.namespace })
+	}
+	release := func(dryRun bool) Released {
+		r, err := Release(t.Context(), s.controller.Observer, s.controller.writer, s.key, dryRun)
+		require.NoError(t, err)
+		return r
+	}
+	require.Equal(t, "there is no such workload", release(false).Message)
+	s.deployment(3)
+	s.schedule("minReplicas: 8")
+	require.Empty(t, held())
+	s.look(0)
+	require.Equal(t, []Key{s.key}, held())
+	before := s.object().GetAnnotations()
+	require.True(t, release(true).Changed)
+	require.Equal(t, before[record.AppliedAnnotation], s.object().GetAnnotations()[record.AppliedAnnotation], "nothing is written")
+	r := release(false)
+	require.Contains(t, r.Message, "replicas stay at 8, so that nothing is cut; its own number is 3: kubectl")
+	s.requireRestored(8)
+	require.Empty(t, held())
+	require.Equal(t, "nothing of Plimsoll is on it", release(false).Message)
+
+	s.patch(`{"spec":{"replicas":20}}`)
+	require.NoError(t, s.client.DeleteAllOf(t.Context(), &v1alpha1.ScaleSchedule{}, client.InNamespace(s.namespace)))
+	s.create(`{apiVersion: plimsoll.dev/v1alpha1, kind: ScaleSchedule, metadata: {name: low}, spec: {timeZone: UTC,
+  targetRef: {kind: Deployment, name: shop}, windows: [{name: w, start: "2026-11-23T12:00", duration: 1h, maxReplicas: 5, hardMax: true}]}}`)
+	s.look(1)
+	require.EqualValues(t, 5, s.replicas())
+	require.Contains(t, release(false).Message, "replicas go from 5 back to its own number 20")
+	s.requireRestored(20)
 }
