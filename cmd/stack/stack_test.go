@@ -4,6 +4,7 @@ package stack_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"io"
 	"net/http"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -131,11 +133,97 @@ func leads(t *testing.T, s *stack.Stack, name string) bool {
 	return strings.Contains(string(body), `leader_election_master_status{name="plimsoll-scaler"} 1`)
 }
 
+// requireRights checks what the scalers' account may do, and above all what it may not.
+func requireRights(t *testing.T, kubeconfig string) {
+	t.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	require.NoError(t, err)
+	account, err := kubernetes.NewForConfig(config)
+	require.NoError(t, err)
+	for _, test := range []struct {
+		group, resource, sub, namespace, name string
+		may, mayNot                           []string
+	}{
+		{"autoscaling", "horizontalpodautoscalers", "", "shop", "", []string{"list", "watch", "patch"}, []string{"create", "update", "delete"}},
+		{"autoscaling", "horizontalpodautoscalers", "status", "shop", "", nil, []string{"patch", "update"}},
+		{"plimsoll.dev", "scaleschedules", "", "shop", "", []string{"list", "watch"}, []string{"patch", "update", "create", "delete"}},
+		{"plimsoll.dev", "scaleforecasts", "status", "shop", "", []string{"patch"}, []string{"update"}},
+		{"apps", "deployments", "", "shop", "", []string{"get", "list", "patch"}, []string{"create", "update", "delete"}},
+		{"apps", "statefulsets", "scale", "shop", "", []string{"get", "update"}, []string{"delete"}},
+		{"", "pods", "", "shop", "", []string{"list", "watch"}, []string{"create", "delete", "patch"}},
+		{"", "secrets", "", "", "", nil, []string{"get", "list", "watch"}},
+		{"", "configmaps", "", stack.Namespace, "", nil, []string{"get", "list", "create"}},
+		{"coordination.k8s.io", "leases", "", stack.Namespace, stack.Scaler, []string{"get", "update"}, []string{"delete"}},
+		{"coordination.k8s.io", "leases", "", stack.Namespace, "another", nil, []string{"get", "update", "delete"}},
+		{"coordination.k8s.io", "leases", "", "kube-system", "", nil, []string{"create", "get", "update"}},
+		{"query.plimsoll.dev", "sources", "proxy", "shop", "", []string{"create"}, []string{"delete"}},
+	} {
+		for may, verbs := range map[bool][]string{true: test.may, false: test.mayNot} {
+			for _, verb := range verbs {
+				attributes := &authorizationv1.ResourceAttributes{
+					Group: test.group, Resource: test.resource, Subresource: test.sub, Namespace: test.namespace, Name: test.name, Verb: verb,
+				}
+				review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: attributes}}
+				review, err := account.AuthorizationV1().SelfSubjectAccessReviews().Create(t.Context(), review, metav1.CreateOptions{})
+				require.NoError(t, err)
+				require.Equal(t, may, review.Status.Allowed, "%s %s/%s %s", verb, test.resource, test.sub, test.name)
+			}
+		}
+	}
+}
+
+const metricsReader = `
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: prometheus, namespace: default}}
+---
+{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: metrics-reader}, rules: [{nonResourceURLs: [/metrics], verbs: [get]}]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: metrics-reader}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: metrics-reader}
+subjects: [{kind: ServiceAccount, name: prometheus, namespace: default}]
+`
+
+// requireSecureMetrics: as it runs in a pod, a scaler shows its metrics to those who may get the path /metrics.
+func requireSecureMetrics(t *testing.T, s *stack.Stack) {
+	t.Helper()
+	require.NoError(t, s.ApplyYAML(t.Context(), metricsReader))
+	require.NoError(t, s.StartScaler(t.Context(), "secure", "--metrics-secure=true"))
+	client, err := kubernetes.NewForConfig(s.RESTConfig)
+	require.NoError(t, err)
+	scraper := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // it made its certificate itself
+	}}
+	get := func(token string) int {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+s.ScalerAddress("secure")+"/metrics", nil)
+		require.NoError(t, err)
+		if token != "" {
+			request.Header.Set("Authorization", "Bearer "+token)
+		}
+		response, err := scraper.Do(request)
+		if err != nil {
+			return 0 // it is still making its certificate
+		}
+		require.NoError(t, response.Body.Close())
+		return response.StatusCode
+	}
+	token := func(account string) string {
+		answer, err := client.CoreV1().ServiceAccounts("default").CreateToken(t.Context(), account, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+		require.NoError(t, err)
+		return answer.Status.Token
+	}
+	require.Eventually(t, func() bool { return get("") != 0 }, time.Minute, 50*time.Millisecond)
+	require.Equal(t, http.StatusUnauthorized, get(""))
+	require.Equal(t, http.StatusForbidden, get(token("default")))
+	require.Equal(t, http.StatusOK, get(token("prometheus")))
+	require.NoError(t, s.StopScaler("secure"))
+}
+
 // Two scalers run with their own account's rights; one leads, the other takes over when it goes, and one that ends by
 // itself comes back.
 func TestScalersTakeOver(t *testing.T) {
 	s := start(t, stack.Options{Adapters: -1, Scalers: 2})
-	require.FileExists(t, filepath.Join(s.Dir, "scalers", stack.Scaler+".kubeconfig"))
+	requireRights(t, filepath.Join(s.Dir, "scalers", stack.Scaler+".kubeconfig"))
 	const limit, step = time.Minute, 50 * time.Millisecond
 	require.Eventually(t, func() bool { return leads(t, s, "scaler-0") || leads(t, s, "scaler-1") }, limit, step)
 	leader, standby := "scaler-0", "scaler-1"
@@ -157,6 +245,7 @@ func TestScalersTakeOver(t *testing.T) {
 		require.NoError(t, err)
 		require.NotContains(t, string(log), "forbidden")
 	}
+	requireSecureMetrics(t, s)
 	require.NoError(t, s.KillScaler(standby))
 	require.ErrorContains(t, s.StopScaler(standby), "there is none")
 	require.ErrorContains(t, s.StartScaler(t.Context(), "broken", "--no-such-flag"), "no-such-flag")
