@@ -108,6 +108,7 @@ func testPaused(t *testing.T, s *stage) {
 	}
 	pause(`"true"`)
 	require.Equal(t, int32(400), situation.LiveBounds(s.at(end.Add(time.Hour))).Min, "the end of the window does not count while paused")
+	require.Contains(t, s.told(), "to go on: kubectl plimsoll resume namespace/"+s.ns)
 	pause("null")
 	hpa := s.at(end.Add(2 * time.Hour))
 	require.Less(t, situation.LiveBounds(hpa).Min, int32(401))
@@ -128,28 +129,52 @@ func testOwned(t *testing.T, s *stage) {
 	require.Equal(t, float64(100), s.gauge("plimsoll_hpa_min_replicas"))
 }
 
-// The scaler dies between the patch of the bounds and the one that hands the fields back.
+// The scaler dies just before or just after one of its patches reaches the API server: that of the window's begin, that
+// of the bounds at its end, and that which hands the fields back.
 func testCrash(t *testing.T, s *stage) {
-	require.NoError(t, s.serverSideApply("argocd", 100, 500))
 	s.schedule("minReplicas: 400, maxReplicas: 800")
-	s.at(start)
-	patches := 0
-	s.restart(interceptor.NewClient(s.c, interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption) error {
-			if patches++; patches == 2 {
-				return errors.New("killed")
+	for kill := 1; kill <= 3; kill++ {
+		for _, arrives := range []bool{false, true} {
+			require.NoError(t, s.serverSideApply("argocd", 100, 500))
+			s.restart(killed(s, kill, arrives))
+			died := 0
+			for _, now := range []time.Time{start, end.Add(10 * time.Minute)} {
+				s.now = now
+				if _, err := s.r.Reconcile(ctxOf(s), reconcile.Request{NamespacedName: s.key()}); err != nil {
+					require.ErrorContains(t, err, "killed")
+					died++
+					s.restart(s.c)
+				}
+				if now.Equal(start) {
+					require.Equal(t, bounds.Bounds{Min: 400, Max: 800}, situation.LiveBounds(s.at(now)), "killed at patch %d", kill)
+				}
 			}
-			return c.Patch(ctx, object, patch, options...)
-		},
-	}))
-	s.now = end.Add(time.Hour)
-	_, err := s.r.Reconcile(ctxOf(s), reconcile.Request{NamespacedName: s.key()})
-	require.ErrorContains(t, err, "killed")
-	require.Equal(t, bounds.Bounds{Min: 100, Max: 500}, s.bounds())
-	require.True(t, ours(s.get().ManagedFields, minField))
+			require.Equal(t, 1, died, "killed at patch %d", kill)
+			hpa := s.at(end.Add(time.Hour))
+			require.Equal(t, bounds.Bounds{Min: 100, Max: 500}, situation.LiveBounds(hpa), "killed at patch %d", kill)
+			s.requireHandedBack(hpa, "argocd", "argocd")
+			require.NoError(t, s.c.Delete(ctxOf(s), hpa))
+		}
+	}
+}
 
-	s.restart(s.c)
-	s.requireHandedBack(s.at(end.Add(time.Hour+time.Second)), "argocd", "argocd")
+// killed is a client whose patch with a number fails, although it may have reached the API server.
+func killed(s *stage, number int, arrives bool) client.Client {
+	patches := 0
+	return interceptor.NewClient(s.c, interceptor.Funcs{
+		Patch: func(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption) error {
+			patches++
+			if patches != number {
+				return c.Patch(ctx, object, patch, options...)
+			}
+			if arrives {
+				if err := c.Patch(ctx, object, patch, options...); err != nil {
+					return err
+				}
+			}
+			return errors.New("killed")
+		},
+	})
 }
 
 func testBadAnnotations(t *testing.T, s *stage) {

@@ -38,9 +38,13 @@ func ofPause(s *situation.Situation) news {
 	n := news{topic: "pause"}
 	if s.PausedBy != "" && concerned(s) {
 		live := situation.LiveBounds(s.HPA)
+		what := "hpa/" + s.HPA.Name
+		if s.HPA.Annotations[record.PausedAnnotation] != "true" {
+			what = "namespace/" + s.HPA.Namespace
+		}
 		n.mark, n.reason = s.PausedBy, reasonPaused
-		n.text = fmt.Sprintf("paused by the annotation %s of %s: the bounds stay at %d..%d; to go on: kubectl plimsoll resume hpa/%s",
-			record.PausedAnnotation, s.PausedBy, live.Min, live.Max, s.HPA.Name)
+		n.text = fmt.Sprintf("paused by the annotation %s of %s: the bounds stay at %d..%d; to go on: kubectl plimsoll resume %s",
+			record.PausedAnnotation, s.PausedBy, live.Min, live.Max, what)
 	}
 	return n
 }
