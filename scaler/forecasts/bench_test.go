@@ -147,6 +147,9 @@ func newFleet(b *testing.B, interval time.Duration) *fleetClient {
 		f.Namespace = fmt.Sprintf("shop-%d", i)
 		f.UID, h.Namespace = types.UID(f.Namespace), f.Namespace
 		f.Spec.Interval, f.Spec.LeadTime = &metav1.Duration{Duration: interval}, nil
+		if interval < time.Minute { // a short history: five weeks of 7 hours
+			f.Spec.Season = &v1alpha1.ForecastSeason{Day: metav1.Duration{Duration: time.Hour}}
+		}
 		c.forecasts[client.ObjectKeyFromObject(f)], c.hpas[client.ObjectKeyFromObject(h)] = f, h
 		for n := range 10 {
 			c.pods[f.Namespace] = append(c.pods[f.Namespace], readyPod(f.Namespace, fmt.Sprintf("shop-7d9f8c6b5d-abcd%d", n)))

@@ -29,3 +29,9 @@ func rule(t testing.TB, b *bed) forecast.Rule {
 }
 
 func spanOf(from, to time.Time) history.Span { return history.Span{From: from, To: to, Step: step} }
+
+func clientOf(t testing.TB, p *promServer) *history.Client {
+	c, err := history.New(p.config(), time.Now)
+	require.NoError(t, err)
+	return c
+}

@@ -152,7 +152,7 @@ func failure(err error) *Error {
 	case refused.Type == promv1.ErrExec:
 		return &Error{Failure: Refused, err: fmt.Errorf("the source refuses the query: %s", refused.Msg)}
 	case refused.Type == promv1.ErrClient && strings.HasSuffix(refused.Msg, "403"):
-		return &Error{Failure: Forbidden, err: errors.New("the scaler may not ask the query API; it needs the verb create for sources/proxy of query.plimsoll.dev")}
+		return &Error{Failure: Forbidden, err: errors.New("the scaler may not ask the query API; it needs the verbs get and create for sources/proxy of query.plimsoll.dev")}
 	case refused.Type == promv1.ErrClient && strings.HasSuffix(refused.Msg, "404"):
 		return &Error{Failure: Forbidden, err: errors.New("this cluster does not serve query.plimsoll.dev; is Plimsoll's adapter installed?")}
 	}
