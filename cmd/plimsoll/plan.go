@@ -40,6 +40,7 @@ type planFlags struct {
 	node          string
 	output        string
 	report        string
+	replay        string
 	allHPAs       bool
 	kube          *genericclioptions.ConfigFlags
 }
@@ -93,6 +94,7 @@ func (f *planFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.node, "node", "", "allocatable of one node: cpu=4,memory=16Gi; says whether saved replicas free one")
 	flags.StringVarP(&f.output, "output", "o", "table", "table (for people) or json")
 	flags.StringVar(&f.report, "report", "", "also write one self-contained HTML page to this file")
+	flags.StringVar(&f.replay, "replay", "", "instead of all others: folder of plimsoll demo --record; compares the replicas of its cluster with a replay")
 	flags.BoolVar(&f.allHPAs, "all-hpas", false, "with --prometheus: rank every HPA of the cluster (or of --namespace) by what it loses today; reads only")
 	f.kube.AddFlags(flags)
 	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
@@ -113,6 +115,9 @@ func (e badInput) orNil() error {
 func (f *planFlags) run(ctx context.Context, out, stderr io.Writer) error {
 	if f.output != "table" && f.output != "json" {
 		return fmt.Errorf("-o %s is not known: use table or json", f.output)
+	}
+	if f.replay != "" {
+		return f.runReplay(out)
 	}
 	if f.allHPAs {
 		return f.runFleet(ctx, out, stderr)

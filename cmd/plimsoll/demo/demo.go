@@ -17,6 +17,7 @@ import (
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/report"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/screen"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/shop"
+	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
 // Options are what a demo is run with.
@@ -68,6 +69,8 @@ type demo struct {
 	planned *branch
 	cluster *cluster
 	news    news
+	// overrides are those that were written.
+	overrides []record.Override
 }
 
 // Run runs a demo until its day or the context ends, and ends everything that it started. With a Duration the error is

@@ -113,6 +113,7 @@ func (d *demo) plan(ctx context.Context, at time.Duration) {
 }
 
 func (d *demo) overridden(o record.Override, at time.Duration, number int) {
+	d.overrides = append(d.overrides, o)
 	d.news.override, d.news.at, d.news.text = number+1, at, fmt.Sprintf("%s: %q, %s", o.Author, o.Reason, command(o))
 }
 

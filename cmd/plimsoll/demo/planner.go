@@ -30,11 +30,11 @@ type planner struct {
 	began  time.Time // of the first day
 }
 
-// scheduleOf is the sale of a day, with the users that its people expect.
+// scheduleOf is the sale of a day, with the users that its people want to be ready for.
 func (p planner) scheduleOf(number int) *v1alpha1.ScaleSchedule {
 	from, to := p.day.Sale()
 	midnight := p.began.Add(time.Duration(number) * p.day.Length)
-	expected := resource.NewQuantity(int64(p.day.Peak), resource.DecimalSI)
+	expected := resource.NewQuantity(int64(1.2*p.day.Peak), resource.DecimalSI) // a fifth to spare, as people plan
 	return &v1alpha1.ScaleSchedule{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "ScaleSchedule"},
 		ObjectMeta: metav1.ObjectMeta{Name: scheduleName, Namespace: plannedNamespace},

@@ -19,19 +19,21 @@ func ready(s Sample) float64 { return float64(s.Ready) }
 func delays(samples []Sample) (rise, fall *time.Duration) {
 	var up, down []time.Duration
 	for _, level := range []float64{0.25, 0.5, 0.75} {
-		usersUp, usersDown, ok := crossings(samples, users, level)
-		readyUp, readyDown, okToo := crossings(samples, ready, level)
-		if ok && okToo {
-			up = append(up, readyUp-usersUp)
-			down = append(down, readyDown-usersDown)
+		usersUp, usersDown := crossings(samples, users, level)
+		readyUp, readyDown := crossings(samples, ready, level)
+		if usersUp != nil && readyUp != nil {
+			up = append(up, *readyUp-*usersUp)
+		}
+		if usersDown != nil && readyDown != nil {
+			down = append(down, *readyDown-*usersDown)
 		}
 	}
 	return median(up), median(down)
 }
 
 // crossings returns when the series first rises to the level of its range, and when, after its top, it first falls
-// below it; interpolated between samples.
-func crossings(samples []Sample, value series, level float64) (up, down time.Duration, ok bool) {
+// below it; interpolated between samples. Nil: it never does.
+func crossings(samples []Sample, value series, level float64) (up, down *time.Duration) {
 	low, high, top := value(samples[0]), value(samples[0]), 0
 	for i, s := range samples {
 		low = min(low, value(s))
@@ -40,19 +42,20 @@ func crossings(samples []Sample, value series, level float64) (up, down time.Dur
 		}
 	}
 	at := low + level*(high-low)
-	rises, falls := -1, -1
-	for i, s := range samples {
+	if high == low {
+		return nil, nil
+	}
+	for i, s := range samples[1:] {
 		switch {
-		case rises < 0 && i <= top && value(s) >= at:
-			rises = i
-		case falls < 0 && i > top && value(s) < at:
-			falls = i
+		case up == nil && i+1 <= top && value(s) >= at:
+			t := between(samples[i], s, value, at)
+			up = &t
+		case down == nil && i+1 > top && value(s) < at:
+			t := between(samples[i], s, value, at)
+			down = &t
 		}
 	}
-	if high == low || rises < 1 || falls < 0 {
-		return 0, 0, false
-	}
-	return between(samples[rises-1], samples[rises], value, at), between(samples[falls-1], samples[falls], value, at), true
+	return up, down
 }
 
 // between is when a straight line from a to b has the value at.

@@ -90,7 +90,7 @@ func (c Comparison) figures(b *strings.Builder) {
 	row("Pods ready, at most", human.Count(a.MostReady), human.Count(p.MostReady),
 		fmt.Sprintf("%s users need %s", human.Count(a.MostUsers), human.Number(math.Ceil(c.Target.Need(a.MostUsers)))))
 	row("Replica-hours", hours(a.ReplicaHours), hours(p.ReplicaHours), moreCost(a, p))
-	row("Pods came", delayOf(va.Rise), delayOf(vp.Rise), "the users, in the median; at most "+human.Age(max(va.Behind, vp.Behind).Round(time.Second))+" late")
+	row("Pods came", delayOf(va.Rise), delayOf(vp.Rise), "the users, in the median; at most "+seconds(max(va.Behind, vp.Behind))+" late")
 	row("Pods went", delayOf(va.Fall), delayOf(vp.Fall), "the users")
 	row("Age of values", WholeSeconds(va.AgeMedian), WholeSeconds(vp.AgeMedian),
 		fmt.Sprintf("median; at most %s, none in %s", WholeSeconds(max(va.AgeMost, vp.AgeMost)), human.Things(va.NoValue+vp.NoValue, "reading")))
@@ -122,7 +122,12 @@ func worst(s Supply) string {
 
 func hours(h float64) string { return fmt.Sprintf("%.2f", h) }
 
-func seconds(d time.Duration) string { return human.Age(d.Round(time.Second)) }
+func seconds(d time.Duration) string {
+	if d < time.Second/2 {
+		return "0s"
+	}
+	return human.Age(d.Round(time.Second))
+}
 
 func shareOf(part, whole time.Duration) string {
 	if whole == 0 {

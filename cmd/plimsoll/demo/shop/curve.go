@@ -11,10 +11,10 @@ import (
 )
 
 // Day is the curve of users over one day, which may be compressed into minutes: a quiet night, a morning rise, a busy
-// day, an evening, and night again. It repeats after Length, and a little differently on each day of the week.
+// day, an evening peak, and night again. It repeats after Length, and a little differently on each day of the week.
 //
 // The days from the time 0 on also have two events that the days before (negative times) did not have: in the afternoon
-// a TV show mentions the shop, and in the evening there is a sale.
+// a TV show mentions the shop, and the evening has a sale.
 type Day struct {
 	Length time.Duration
 	Quiet  float64 // users at night
@@ -29,6 +29,7 @@ const (
 	riseEnds    = 0.30
 	mentionFrom = 0.44
 	mentionTo   = 0.54
+	eveningFrom = 0.60
 	saleFrom    = 0.66
 	saleTo      = 0.79
 	eveningEnds = 0.90
@@ -39,7 +40,7 @@ const (
 // The levels of a day, from 0 (quiet) to 1 (the top).
 const (
 	busy      = 0.42 // the day without an event
-	evening   = 0.50
+	evening   = 0.70 // without the sale
 	mentioned = 0.27 // what the mention adds
 )
 
@@ -74,8 +75,10 @@ func (d Day) Phase(at time.Duration) string {
 		return "morning rise"
 	case s >= mentionFrom && s < mentionTo:
 		return "TV mention"
-	case s < saleFrom:
+	case s < eveningFrom:
 		return "day"
+	case s < saleFrom:
+		return "evening"
 	case s < saleTo:
 		return "evening sale"
 	case s < eveningEnds:
@@ -101,8 +104,10 @@ func usual(s float64) float64 {
 		return 0
 	case s < riseEnds:
 		return busy * smooth((s-quietEnds)/(riseEnds-quietEnds))
+	case s < eveningFrom:
+		return busy
 	case s < saleTo:
-		return busy + (evening-busy)*smooth((s-riseEnds)/(saleTo-riseEnds))
+		return busy + (evening-busy)*smooth(math.Min(1, (s-eveningFrom)/(saleFrom+jump-eveningFrom)))
 	case s < eveningEnds:
 		return evening * smooth((eveningEnds-s)/(eveningEnds-saleTo))
 	default:

@@ -53,6 +53,9 @@ func (s *Shop) Step(at time.Duration, pods []string) {
 	s.crowd.Step(pods, s.wanting, math.Min(1, s.options.Turnover*seconds))
 	beyond := float64(s.wanting) - s.options.Capacity*float64(len(pods))
 	s.waiting = math.Max(0, s.waiting+ordersPerUser*beyond*seconds)
+	if at < 0 { // the shop is being opened
+		s.waiting = 0
+	}
 }
 
 // State returns the shop as the last step left it.
