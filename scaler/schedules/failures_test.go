@@ -42,9 +42,9 @@ func TestTroubles(t *testing.T) {
 	} {
 		s := newStage(t, eveningWindow)
 		s.none, s.trouble = true, test.trouble
-		require.Equal(t, test.reason, s.status(t).Conditions[0].Reason)
+		require.Equal(t, test.reason, s.status().Conditions[0].Reason)
 	}
 	s := newStage(t, "suspend: true, "+eveningWindow)
 	s.none, s.trouble = true, Trouble{NoTarget: "there is no HPA"}
-	require.Equal(t, v1alpha1.ScheduleNoTarget, s.status(t).Conditions[0].Reason)
+	require.Equal(t, v1alpha1.ScheduleNoTarget, s.status().Conditions[0].Reason)
 }

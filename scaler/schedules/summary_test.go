@@ -66,10 +66,9 @@ func (s *stage) observe() *situation.Situation {
 	return &observed
 }
 
-func (s *stage) summary(t *testing.T) *Summary {
+func (s *stage) summary() *Summary {
 	compiled, err := s.schedules[0].Compile(nil)
-	trouble := err != nil
-	if trouble {
+	if err != nil {
 		s.trouble.Invalid, compiled = err, nil
 	}
 	m := NewSummary(&s.schedules[0], compiled, s.now)
@@ -82,8 +81,8 @@ func (s *stage) summary(t *testing.T) *Summary {
 	return m
 }
 
-func (s *stage) status(t *testing.T) v1alpha1.ScaleScheduleStatus {
-	return s.summary(t).Status(s.trouble)
+func (s *stage) status() v1alpha1.ScaleScheduleStatus {
+	return s.summary().Status(s.trouble)
 }
 
 func TestEveryReason(t *testing.T) {
@@ -143,7 +142,7 @@ func TestEveryReason(t *testing.T) {
 			if test.arrange != nil {
 				test.arrange(t, s)
 			}
-			status := s.status(t)
+			status := s.status()
 			require.Len(t, status.Conditions, 1)
 			c := status.Conditions[0]
 			require.Equal(t, test.reason, c.Reason, c.Message)
@@ -160,7 +159,7 @@ func TestEveryReason(t *testing.T) {
 func TestStatusOfAnEvening(t *testing.T) {
 	s := newStage(t, eveningWindow)
 	s.apply(s.now)
-	status := s.status(t)
+	status := s.status()
 	require.EqualValues(t, 1, status.Targets)
 	require.Equal(t, "evening", status.Active)
 	require.EqualValues(t, 40, *status.MinReplicas)
@@ -186,10 +185,10 @@ func TestStatusStaysWhileNothingChanges(t *testing.T) {
 	s := newStage(t, eveningWindow)
 	s.apply(s.now)
 	s.situation.Pods = situation.Pods{Total: 40, Ready: 40}
-	first := s.status(t)
+	first := s.status()
 	for range 100 {
 		s.now = s.now.Add(time.Minute)
-		require.True(t, equality.Semantic.DeepEqual(first, s.status(t)), s.now)
+		require.True(t, equality.Semantic.DeepEqual(first, s.status()), s.now)
 	}
 }
 
@@ -197,11 +196,11 @@ func TestStatusStaysWhileNothingChanges(t *testing.T) {
 func TestStatusOfARampChangesWithItsNumber(t *testing.T) {
 	s := newStage(t, eveningWindow)
 	s.now = evening.Add(-30 * time.Minute)
-	changes, last := 0, s.status(t)
+	changes, last := 0, s.status()
 	for s.now.Before(evening) {
 		s.now = s.now.Add(5 * time.Second)
 		s.apply(s.now)
-		if status := s.status(t); !equality.Semantic.DeepEqual(last, status) {
+		if status := s.status(); !equality.Semantic.DeepEqual(last, status) {
 			require.NotEqual(t, last.MinReplicas, status.MinReplicas)
 			changes, last = changes+1, status
 		}
@@ -212,10 +211,10 @@ func TestStatusOfARampChangesWithItsNumber(t *testing.T) {
 
 func TestNextOfFarWindows(t *testing.T) {
 	s := newStage(t, `windows: [{name: sale, start: "2027-11-11", duration: 24h, minReplicas: 40}]`)
-	status := s.status(t)
+	status := s.status()
 	require.Equal(t, "2027-11-11 00:00 Asia/Shanghai sale On", status.Next)
 	s.now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	status = s.status(t)
+	status = s.status()
 	require.Empty(t, status.Next)
 	require.Equal(t, "no window is on, and none comes", status.Conditions[0].Message)
 }
@@ -254,7 +253,7 @@ func TestNews(t *testing.T) {
 	for _, at := range []time.Duration{-time.Hour, -20 * time.Minute, -10 * time.Minute, 0, 2 * time.Hour, 4 * time.Hour, 4*time.Hour + 10*time.Minute, 5 * time.Hour} {
 		s.now = evening.Add(at)
 		s.apply(s.now)
-		status := s.status(t)
+		status := s.status()
 		for _, n := range newsOf(&last, &status) {
 			reasons = append(reasons, n.reason)
 		}
@@ -266,12 +265,12 @@ func TestNews(t *testing.T) {
 func TestLookAgain(t *testing.T) {
 	s := newStage(t, eveningWindow)
 	s.now = evening.Add(-31 * time.Minute)
-	m := s.summary(t)
+	m := s.summary()
 	status := m.Status(s.trouble)
 	require.Equal(t, time.Minute, again(&status, m.Next(), s.now), "when the ramp begins")
 	s.situation.Record = record.Record{Base: bounds.Bounds{Min: 10, Max: 50}}
 	s.now = evening.Add(-3 * time.Hour)
-	m = s.summary(t)
+	m = s.summary()
 	status = m.Status(s.trouble)
 	require.Equal(t, idleLook, again(&status, m.Next(), s.now))
 }
