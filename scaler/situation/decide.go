@@ -33,6 +33,12 @@ func (s *Situation) Decide(now time.Time) Outcome {
 		Now: steps(out.Adoption.State, now), Base: base, Contributions: contributions,
 		Observed: s.observed(), State: out.Adoption.State,
 	})
+	if s.Unreadable && s.PausedBy == "" { // policy knows one word for bounds that stay as they are
+		out.Result.Notes = nil
+		for i := range out.Result.Verdicts {
+			out.Result.Verdicts[i].Why = out.Leave
+		}
+	}
 	if out.Result.State.Applied == nil {
 		out.Result.State.Reverts = nil // nobody is argued with about the HPA's own bounds
 	}

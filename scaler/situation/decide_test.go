@@ -160,6 +160,7 @@ func TestDecideLeavesAlone(t *testing.T) {
 			out := s.Decide(noon.Add(5 * time.Hour))
 			require.Equal(t, test.want, out.Leave)
 			require.Equal(t, s.Record, out.Record, "nothing is to be kept anew")
+			require.Equal(t, s.PausedBy != "", out.Result.Has(bounds.Paused))
 		})
 	}
 }
