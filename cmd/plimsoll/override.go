@@ -257,12 +257,10 @@ func (s *overrideSession) do(ctx context.Context) error {
 		errs = append(errs, s.write(ctx, &s.proposals[i]))
 	}
 	document := override.Document{Overrides: []override.Override{}}
-	waiting, stop := context.WithTimeout(ctx, s.flags.timeout)
-	defer stop()
 	begin := time.Now()
 	for i := range s.proposals {
 		p := &s.proposals[i]
-		errs = append(errs, s.await(waiting, p, begin))
+		errs = append(errs, s.await(ctx, p, begin))
 		document.Overrides = append(document.Overrides, p.Override)
 		if s.flags.output == "table" {
 			fmt.Fprintf(s.out, "hpa/%s %s\n", p.HPA, override.Answer(p.Override, s.flags.timeout))
@@ -287,12 +285,12 @@ func (s *overrideSession) write(ctx context.Context, p *override.Proposal) error
 	return nil
 }
 
-// await waits for the scaler; ctx is for all HPAs together.
+// await waits for the scaler; the time-out is for all HPAs together, from begin.
 func (s *overrideSession) await(ctx context.Context, p *override.Proposal, begin time.Time) error {
 	if !p.Written || !s.flags.wait {
 		return nil
 	}
-	settled, err := override.Wait(ctx, s.cluster, s.seen, types.NamespacedName{Namespace: p.Namespace, Name: p.HPA})
+	settled, err := override.Wait(ctx, s.cluster, s.seen, types.NamespacedName{Namespace: p.Namespace, Name: p.HPA}, s.flags.timeout-time.Since(begin))
 	if err != nil {
 		return fmt.Errorf("hpa/%s: written, but it cannot be seen whether the scaler applied it: %w", p.HPA, target.Sentence(err))
 	}

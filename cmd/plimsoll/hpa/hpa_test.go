@@ -176,7 +176,9 @@ func TestText(t *testing.T) {
 		"a schedule of a lower rank loses": {objects: []client.Object{window("peak", "evening", 5, 25), window("peak", "sale", 0, 40)}, settled: true, want: []string{
 			"  WINS  ScaleSchedule evening/peak, min 25", "  loses ScaleSchedule sale/peak, min 40, until 2026-11-23 18:00 UTC (11.11): its priority 0 is below 5 of",
 		}},
-		"an override beats it": {change: func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Annotations[record.OverrideAnnotation] = override.Format() },
+		"an override beats it": {change: func(h *autoscalingv2.HorizontalPodAutoscaler) {
+			h.Annotations[record.OverrideAnnotation] = override.Format()
+		},
 			objects: []client.Object{window("peak", "evening", 5, 25)}, want: []string{
 				"bounds 25..50, which should be 40..50.", "the scaler has not written them", "  WINS  Override anna, min 40, until 2026-11-23 13:00 UTC (sale)",
 				"  loses ScaleSchedule evening/peak, min 25", "plimsoll override hpa/shop -n live --end",

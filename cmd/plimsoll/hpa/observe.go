@@ -44,9 +44,7 @@ func Explain(ctx context.Context, c *target.Cluster, name string) (Document, err
 	out := s.Decide(now)
 	settled := override.Settled(s, out)
 	if !settled { // perhaps we came between a change and the scaler
-		waiting, cancel := context.WithTimeout(ctx, moment)
-		defer cancel()
-		if settled, err = override.Wait(waiting, c, seen, key); err != nil {
+		if settled, err = override.Wait(ctx, c, seen, key, moment); err != nil {
 			return Document{}, err
 		}
 		now = time.Now()

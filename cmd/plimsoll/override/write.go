@@ -82,9 +82,10 @@ func Refresh(ctx context.Context, c client.Reader, s *snapshot.Snapshot, key typ
 // poll is how often an HPA is looked at while waiting for the scaler.
 const poll = 200 * time.Millisecond
 
-// Wait waits until the scaler has written what the HPA's annotations ask for, or ctx ends, and says which.
-func Wait(ctx context.Context, c client.Reader, s *snapshot.Snapshot, key types.NamespacedName) (bool, error) {
-	err := wait.PollUntilContextCancel(ctx, poll, true, func(ctx context.Context) (bool, error) {
+// Wait waits until the scaler has written what the HPA's annotations ask for, or the time is over, and says which.
+func Wait(ctx context.Context, c client.Reader, s *snapshot.Snapshot, key types.NamespacedName, timeout time.Duration) (bool, error) {
+	// Requests get ctx itself: one that is cut off by the end of the wait would be an error.
+	err := wait.PollUntilContextTimeout(ctx, poll, max(timeout, poll), true, func(context.Context) (bool, error) {
 		if err := Refresh(ctx, c, s, key); err != nil {
 			return false, err
 		}
@@ -95,7 +96,7 @@ func Wait(ctx context.Context, c client.Reader, s *snapshot.Snapshot, key types.
 		}
 		return Settled(observed, observed.Decide(now)), nil
 	})
-	if ctx.Err() != nil {
+	if wait.Interrupted(err) && ctx.Err() == nil {
 		return false, nil
 	}
 	return err == nil, err

@@ -3,7 +3,6 @@
 package pause_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -113,16 +112,14 @@ func testOverride(t *testing.T, c *target.Cluster) {
 	}
 	require.True(t, managers[override.Manager])
 
-	waiting, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	settled, err := override.Wait(waiting, c, s, shop)
+	settled, err := override.Wait(t.Context(), c, s, shop, time.Second)
 	require.NoError(t, err)
 	require.False(t, settled, "there is no scaler that could have applied it")
 
 	written.Spec.MinReplicas = number(7) // as the scaler does
 	written.Annotations[record.BaseAnnotation], written.Annotations[record.AppliedAnnotation] = `{"min":2,"max":10}`, `{"min":7,"max":10,"by":{"kind":"Override","name":"anna"}}`
 	require.NoError(t, c.Update(t.Context(), written))
-	settled, err = override.Wait(t.Context(), c, s, shop)
+	settled, err = override.Wait(t.Context(), c, s, shop, 10*time.Second)
 	require.NoError(t, err)
 	require.True(t, settled)
 
