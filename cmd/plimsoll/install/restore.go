@@ -16,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -88,33 +87,26 @@ func lapsed(lease *coordinationv1.Lease, now time.Time) error {
 	return nil
 }
 
-// restore gives every HPA its own bounds back, and says of each what is done or would be done. It returns how many
-// keep a raised maximum.
+// restore gives every HPA its own bounds back and lets go of workloads, and says of each what is done or would be done.
+// It returns how many HPAs keep a raised maximum.
 func (c *Cluster) restore(ctx context.Context, found []types.NamespacedName, dryRun bool) (raised int, err error) {
-	if len(found) == 0 {
-		return 0, nil
-	}
 	direct, err := c.direct()
 	if err != nil {
 		return 0, err
 	}
-	done := map[bool]string{false: "restored", true: "would restore"}[dryRun]
 	var problems []error
 	for _, key := range found {
 		released, err := target.Release(ctx, direct, key, time.Now(), dryRun)
-		switch {
-		case err != nil:
+		if err != nil {
 			problems = append(problems, err)
 			continue
-		case !released.Changed:
-			fmt.Fprintf(c.out, "%-13s HorizontalPodAutoscaler %s: %s\n", "left", key, released.Message)
-			continue
-		case released.MaxKept:
+		}
+		if released.MaxKept {
 			raised++
 		}
-		fmt.Fprintf(c.out, "%-13s HorizontalPodAutoscaler %s: %s\n", done, key, released.Message)
+		c.tellReleased(released.Changed, dryRun, "HorizontalPodAutoscaler "+key.String(), released.Message)
 	}
-	return raised, errors.Join(problems...)
+	return raised, errors.Join(append(problems, c.restoreWorkloads(ctx, direct, dryRun))...)
 }
 
 // held are the HPAs on which the scaler has left something.
@@ -146,26 +138,39 @@ func touched(hpa *autoscalingv2.HorizontalPodAutoscaler) bool {
 	return slices.ContainsFunc(hpa.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool { return entry.Manager == record.Manager })
 }
 
-// tellWorkloads names the workloads without an HPA whose replicas the scaler holds. Setting their own number at once
-// would take pods away, so that is left to whoever knows when.
-func (c *Cluster) tellWorkloads(ctx context.Context) error {
-	for _, resource := range []string{"deployments", "statefulsets"} {
-		list, err := c.metadata.Resource(schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: resource}).
-			List(ctx, metav1.ListOptions{LabelSelector: workloads.HeldLabel})
+// restoreWorkloads lets go of the workloads without an HPA whose replicas the scaler holds. A number that was raised
+// stays, because lowering it would take pods away that may be needed; what is said of it has the command.
+func (c *Cluster) restoreWorkloads(ctx context.Context, direct client.Client, dryRun bool) error {
+	c.discoverer.Invalidate()
+	held, err := workloads.Held(ctx, c.discoverer, direct)
+	if err != nil || len(held) == 0 {
+		return err
+	}
+	observer, err := workloads.NewObserver(c.config, direct, direct, c.mapper)
+	if err != nil {
+		return err
+	}
+	writer := workloads.Writer{Client: direct, Scales: observer.Scales}
+	for _, key := range held {
+		released, err := workloads.Release(ctx, observer, writer, key, dryRun)
 		if err != nil {
-			return fmt.Errorf("list the %s whose replicas are Plimsoll's: %w", resource, err)
+			return err
 		}
-		for i := range list.Items {
-			one := &list.Items[i]
-			kept, err := record.Parse(one.Annotations)
-			if err != nil {
-				return fmt.Errorf("read what is kept on %s/%s of the %s: %w", one.Namespace, one.Name, resource, err)
-			}
-			fmt.Fprintf(c.out, "%-13s %s %s/%s: its replicas stay as they are; its own number is %d: kubectl -n %s scale %s/%s --replicas=%d\n",
-				"left", resource, one.Namespace, one.Name, kept.Base.Min, one.Namespace, resource, one.Name, kept.Base.Min)
-		}
+		c.tellReleased(released.Changed, dryRun, fmt.Sprintf("%s %s/%s", key.Kind, key.Namespace, key.Name), released.Message)
 	}
 	return nil
+}
+
+// tellReleased writes one line: what became, or would become, of something that was held.
+func (c *Cluster) tellReleased(changed, dryRun bool, name, message string) {
+	done := "restored"
+	switch {
+	case !changed:
+		done = "left"
+	case dryRun:
+		done = "would restore"
+	}
+	fmt.Fprintf(c.out, "%-13s %s: %s\n", done, name, message)
 }
 
 // direct is a client that reads what Release reads, without a cache and without limits of its own: the API server has

@@ -19,6 +19,7 @@ import (
 	"github.com/plimsoll/plimsoll/cmd/stack"
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/scaler/record"
+	"github.com/plimsoll/plimsoll/scaler/workloads"
 )
 
 // raise writes an HPA with bounds 2..50 whose bounds the scaler holds at 40..100, and that needs so many replicas.
@@ -41,6 +42,22 @@ func raise(t *testing.T, client kubernetes.Interface, name string, needs int32) 
 	status := fmt.Sprintf(`{"status":{"currentReplicas":%d,"desiredReplicas":%d}}`, needs, needs)
 	_, err = hpas.Patch(t.Context(), name, types.MergePatchType, []byte(status), metav1.PatchOptions{}, "status")
 	require.NoError(t, err)
+}
+
+// hold makes a Deployment without an HPA, whose own number is 3 and whose replicas the scaler holds at 8.
+func hold(t *testing.T, cluster *stack.Cluster) {
+	t.Helper()
+	kept := bounds.Bounds{Min: 8, Max: 8}
+	base, applied := record.Record{Base: bounds.Bounds{Min: 3, Max: 3}, State: bounds.State{Applied: &kept, Since: time.Now()}}.Format()
+	require.NoError(t, cluster.ApplyYAML(t.Context(), fmt.Sprintf(`
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reports, namespace: default, labels: {%q: "true"}, annotations: {%q: %q, %q: %q}}
+spec:
+  replicas: 8
+  selector: {matchLabels: {app: reports}}
+  template: {metadata: {labels: {app: reports}}, spec: {containers: [{name: a, image: a}]}}
+`, workloads.HeldLabel, record.BaseAnnotation, base, record.AppliedAnnotation, applied)))
 }
 
 // requireBounds checks an HPA, and that nothing of Plimsoll is kept on it once it has been let go.
@@ -67,12 +84,15 @@ func restores(t *testing.T, cluster *stack.Cluster, before []string) {
 	}
 	raise(t, client, "calm", 10)
 	raise(t, client, "busy", 80)
+	hold(t, cluster)
 	held := bounds.Bounds{Min: 40, Max: 100}
 
 	plan, err := uninstall(install.Options{DryRun: true})
 	require.NoError(t, err)
 	require.Contains(t, plan, "would restore HorizontalPodAutoscaler default/calm: minReplicas 40 -> 2, maxReplicas 100 -> 50")
 	require.Contains(t, plan, "would restore HorizontalPodAutoscaler default/busy: minReplicas 40 -> 2; maxReplicas stays at 80")
+	const reports = "Deployment default/reports: replicas stay at 8, so that nothing is cut; its own number is 3: kubectl -n default scale Deployment/reports --replicas=3"
+	require.Contains(t, plan, "would restore "+reports)
 	require.Contains(t, plan, "would remove  Deployment plimsoll-system/plimsoll-scaler")
 	requireBounds(t, client, "calm", held, true)
 
@@ -98,6 +118,12 @@ func restores(t *testing.T, cluster *stack.Cluster, before []string) {
 	out, err := uninstall(install.Options{Rules: true})
 	require.NoError(t, err, out)
 	require.Contains(t, out, "restored      HorizontalPodAutoscaler default/calm: minReplicas 40 -> 2, maxReplicas 100 -> 50")
+	require.Contains(t, out, "restored      "+reports)
+	deployment, err := client.AppsV1().Deployments("default").Get(t.Context(), "reports", metav1.GetOptions{})
+	require.NoError(t, err)
+	require.EqualValues(t, 8, *deployment.Spec.Replicas)
+	require.NotContains(t, deployment.Labels, workloads.HeldLabel)
+	require.NotContains(t, deployment.Annotations, record.AppliedAnnotation)
 	require.Contains(t, out, "1 HPA with a raised maxReplicas")
 	requireBounds(t, client, "calm", bounds.Bounds{Min: 2, Max: 50}, false)
 	requireBounds(t, client, "busy", bounds.Bounds{Min: 2, Max: 80}, false)
@@ -111,6 +137,7 @@ func restores(t *testing.T, cluster *stack.Cluster, before []string) {
 	require.NoError(t, err)
 	require.Contains(t, out, "restored      HorizontalPodAutoscaler default/later", "also when nothing else is left, not even the CRDs")
 	requireBounds(t, client, "later", bounds.Bounds{Min: 2, Max: 50}, false)
+	require.NoError(t, client.AppsV1().Deployments("default").Delete(t.Context(), "reports", metav1.DeleteOptions{}))
 	for _, name := range []string{"calm", "busy", "later"} {
 		require.NoError(t, client.AutoscalingV2().HorizontalPodAutoscalers("default").Delete(t.Context(), name, metav1.DeleteOptions{}))
 	}

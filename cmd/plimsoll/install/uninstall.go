@@ -75,7 +75,7 @@ func (c *Cluster) letGo(ctx context.Context, goes []*unstructured.Unstructured, 
 	if raised, err = c.restore(ctx, held, options.DryRun); err != nil {
 		return 0, nil, fmt.Errorf("nothing else was removed, because not every HPA has its own bounds back: %w; run uninstall again, or with --keep-bounds", err)
 	}
-	return raised, left, c.tellWorkloads(ctx)
+	return raised, left, nil
 }
 
 // untilGone waits for the objects to go, and says what remains to do.
