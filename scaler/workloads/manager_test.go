@@ -42,6 +42,12 @@ func testManager(t *testing.T, restConfig *rest.Config, s *stage) {
 	s.look(5) // the decay begins
 	stop = startManager(t, restConfig, func() time.Time { return noon.Add(time.Hour) })
 	eventually(t, "the user's own number", replicas(2))
+	eventually(t, "the record is removed after it", func() error {
+		if labels := s.object().GetLabels(); labels[HeldLabel] != "" {
+			return fmt.Errorf("labels %v", labels)
+		}
+		return nil
+	})
 	stop()
 	s.requireRestored(2)
 }
