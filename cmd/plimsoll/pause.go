@@ -123,5 +123,5 @@ func (f *pauseFlags) one(ctx context.Context, c *target.Cluster, ref target.Ref,
 	if err != nil {
 		return pause.Object{}, err
 	}
-	return pause.Do(ctx, c, seen, ref, namespace, request)
+	return pause.Do(ctx, c, seen, ref, request)
 }

@@ -110,11 +110,11 @@ func (m Metric) lines() []string {
 	case s == nil:
 		return []string{first, "from the resource metrics API (metrics.k8s.io), which is not Plimsoll's"}
 	default:
-		return append([]string{first}, s.lines(m)...)
+		return append([]string{first}, s.lines()...)
 	}
 }
 
-func (s Sample) lines(m Metric) []string {
+func (s Sample) lines() []string {
 	now := "no value now"
 	switch {
 	case s.Values == 1:

@@ -134,7 +134,7 @@ func testOverride(t *testing.T, c *target.Cluster) {
 
 func testPause(t *testing.T, c *target.Cluster) {
 	do := func(ref target.Ref, r pause.Request) pause.Object {
-		o, err := pause.Do(t.Context(), c, take(t, c), ref, "live", r)
+		o, err := pause.Do(t.Context(), c, take(t, c), ref, r)
 		require.NoError(t, err)
 		return o
 	}

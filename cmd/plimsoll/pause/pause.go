@@ -55,12 +55,12 @@ type Request struct {
 	DryRun bool
 }
 
-// Do pauses or resumes an object. s holds the object's namespace.
-func Do(ctx context.Context, c client.Client, s *snapshot.Snapshot, ref target.Ref, namespace string, r Request) (Object, error) {
+// Do pauses or resumes an object; an HPA is one of the cluster's namespace. s holds the object's namespace.
+func Do(ctx context.Context, c *target.Cluster, s *snapshot.Snapshot, ref target.Ref, r Request) (Object, error) {
 	o := Object{Kind: "Namespace", Name: ref.Name}
 	var object client.Object = namespaceObject(ref.Name)
 	if ref.Kind == target.HPA {
-		o.Kind, o.Namespace = situation.Kind, namespace
+		o.Kind, o.Namespace = situation.Kind, c.Namespace
 		object = &autoscalingv2.HorizontalPodAutoscaler{}
 	}
 	if err := c.Get(ctx, types.NamespacedName{Namespace: o.Namespace, Name: o.Name}, object); err != nil {
