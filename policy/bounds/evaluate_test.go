@@ -138,7 +138,7 @@ func TestMaximumFollowsDemandDown(t *testing.T) {
 		wanted            *int32
 		max               int32
 	}{
-		{800, 800, p(900), 900}, {850, 850, p(860), 860}, {860, 860, nil, 860}, {700, 700, p(650), 700}, {700, 720, p(650), 700}, {90, 90, p(95), 100},
+		{800, 800, p(900), 990}, {850, 850, p(860), 946}, {860, 860, nil, 946}, {700, 700, p(650), 770}, {700, 720, p(650), 770}, {101, 90, nil, 111}, {90, 90, p(95), 100},
 	} {
 		in.Now = in.Now.Add(time.Minute)
 		in.Contributions, in.Observed = nil, Observed{Replicas: step.replicas, Desired: step.desired, Wanted: step.wanted}
@@ -152,7 +152,7 @@ func TestMaximumFollowsDemandDown(t *testing.T) {
 func TestOnlyAHardMaximumCuts(t *testing.T) {
 	in := Input{Now: noon, Base: Bounds{2, 100}, Observed: Observed{Replicas: 80}}
 	in.Contributions = []Contribution{override(Contribution{MaxReplicas: p(10)})}
-	require.Equal(t, int32(80), Evaluate(in).Bounds.Max)
+	require.Equal(t, int32(88), Evaluate(in).Bounds.Max, "what the HPA has, and room to scale up")
 	in.Contributions[0].HardMax = true
 	require.Equal(t, int32(10), Evaluate(in).Bounds.Max)
 }

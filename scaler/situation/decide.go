@@ -28,11 +28,17 @@ func (s *Situation) Decide(now time.Time) Outcome {
 		out.Override = s.override
 		contributions = append(contributions, s.override.Contribution())
 	}
-	out.Leave = s.leave(out.Adoption.Change)
+	state := out.Adoption.State
+	if out.Adoption.Change == bounds.Contested {
+		state.Applied, state.Tail = nil, nil // what was applied is not in force, so nothing of it has to sink
+	}
 	out.Result = bounds.Evaluate(bounds.Input{
-		Now: steps(out.Adoption.State, now), Base: base, Contributions: contributions,
-		Observed: s.observed(), State: out.Adoption.State,
+		Now: steps(state, now), Base: base, Contributions: contributions, Observed: s.observed(), State: state,
 	})
+	if out.Adoption.Change == bounds.Contested && out.Result.Bounds == LiveBounds(s.HPA) {
+		out.Adoption.Change = bounds.Unchanged // nothing is wanted any more that somebody could write back
+	}
+	out.Leave = s.leave(out.Adoption.Change)
 	if s.Unreadable && s.PausedBy == "" { // policy knows one word for bounds that stay as they are
 		out.Result.Notes = nil
 		for i := range out.Result.Verdicts {

@@ -215,3 +215,26 @@ func TestMeans(t *testing.T) {
 		})
 	}
 }
+
+// Whoever wrote the bounds back too often is left alone; but when nothing is wanted any more, nothing is kept either.
+func TestContestedEndsWithItsReason(t *testing.T) {
+	w := newWorld(10, 100)
+	w.window(func(v *v1alpha1.ScheduleWindow) { v.MinReplicas = number(40) })
+	w.look(noon)
+	for i := range bounds.MaxReverts {
+		w.edit(bounds.Bounds{Min: 10, Max: 100})
+		out, wrote := w.look(noon.Add(time.Duration(i) * time.Minute))
+		require.Equal(t, bounds.Reverted, out.Adoption.Change)
+		require.True(t, wrote)
+	}
+	w.edit(bounds.Bounds{Min: 10, Max: 100})
+	out, _ := w.look(noon.Add(4 * time.Minute))
+	require.Equal(t, "somebody else writes them back", out.Leave)
+	require.NotEmpty(t, w.hpa.Annotations)
+
+	w.schedules = nil
+	out, _ = w.look(noon.Add(5 * time.Minute))
+	require.Empty(t, out.Leave)
+	require.Equal(t, bounds.Bounds{Min: 10, Max: 100}, LiveBounds(w.hpa))
+	require.Empty(t, out.Record.State)
+}
