@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/plimsoll/plimsoll/bench/reads"
+	"github.com/plimsoll/plimsoll/bench/schedules"
 )
 
 func main() {
@@ -26,7 +27,7 @@ func main() {
 		// Errors are one sentence; the usage would hide it.
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(readsCommand(), constantCommand(), forecastCommand())
+	root.AddCommand(readsCommand(), constantCommand(), forecastCommand(), schedulesCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
@@ -71,5 +72,23 @@ func constantCommand() *cobra.Command {
 	fs.StringVar(&o.Dir, "dir", "", "folder for the serving certificate")
 	fs.IntVar(&o.Port, "port", 0, "port on 127.0.0.1")
 	fs.IntVar(&o.Items, "items", 1, "values in an answer")
+	return cmd
+}
+
+func schedulesCommand() *cobra.Command {
+	o := schedules.DefaultOptions()
+	cmd := &cobra.Command{
+		Use:   "schedules",
+		Short: "Schedules of many HPAs that change in the same minute: time, writes, CPU and memory of the scaler",
+		Long: `Starts a local cluster without the HPA controller, makes HPAs with a ScaleSchedule each whose windows all begin and end at
+the same second, and runs the scaler. Prints one JSON object: when the bounds were right, how often HPAs were written, and
+what the scaler used.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Progress = cmd.ErrOrStderr()
+			return schedules.Run(cmd.Context(), o, cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().IntVar(&o.HPAs, "hpas", o.HPAs, "number of HPAs, each with a ScaleSchedule")
 	return cmd
 }

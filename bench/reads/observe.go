@@ -7,18 +7,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
+
+	"github.com/plimsoll/plimsoll/bench/observe"
 )
 
 // counters are what the API server, Prometheus and the kernel have counted.
@@ -36,10 +32,10 @@ func (s *stage) counters(ctx context.Context) (counters, error) {
 	if err != nil {
 		return c, fmt.Errorf("reading the API server's metrics: %w", err)
 	}
-	if c.lists, err = sum(string(apiServer), "apiserver_request_total", map[string]string{"verb": "LIST"}); err != nil {
+	if c.lists, err = observe.Sum(string(apiServer), "apiserver_request_total", map[string]string{"verb": "LIST"}); err != nil {
 		return c, err
 	}
-	if c.reviews, err = sum(string(apiServer), "apiserver_request_total", map[string]string{"resource": "subjectaccessreviews"}); err != nil {
+	if c.reviews, err = observe.Sum(string(apiServer), "apiserver_request_total", map[string]string{"resource": "subjectaccessreviews"}); err != nil {
 		return c, err
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.stack.PrometheusURL+"/metrics", nil)
@@ -55,57 +51,15 @@ func (s *stage) counters(ctx context.Context) (counters, error) {
 	if err != nil {
 		return c, fmt.Errorf("reading Prometheus' metrics: %w", err)
 	}
-	c.queries, err = sum(string(body), "prometheus_http_requests_total", map[string]string{"handler": "/api/v1/query"})
+	c.queries, err = observe.Sum(string(body), "prometheus_http_requests_total", map[string]string{"handler": "/api/v1/query"})
 	c.residentMiB = s.residentMiB()
 	return c, err
 }
 
-// sum adds the counters of a name that have the given labels.
-func sum(text, name string, labels map[string]string) (float64, error) {
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
-	if err != nil {
-		return 0, fmt.Errorf("reading metrics: %w", err)
-	}
-	total := 0.0
-	for _, m := range families[name].GetMetric() {
-		has := 0
-		for _, l := range m.GetLabel() {
-			if want, ok := labels[l.GetName()]; ok && want == l.GetValue() {
-				has++
-			}
-		}
-		if has == len(labels) {
-			total += m.GetCounter().GetValue()
-		}
-	}
-	return total, nil
-}
-
-// ticksPerSecond is the kernel's USER_HZ, 100 on every Linux that Go runs on.
-const ticksPerSecond = 100
-
 // cpuSeconds is what the adapter has used so far.
-func (s *stage) cpuSeconds() float64 {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.stack.AdapterPID("adapter-0")))
-	if err != nil {
-		return 0
-	}
-	// The fields behind the program's name, which stands in parentheses and may hold anything: state is the first.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	user, _ := strconv.ParseFloat(fields[11], 64)
-	system, _ := strconv.ParseFloat(fields[12], 64)
-	return (user + system) / ticksPerSecond
-}
+func (s *stage) cpuSeconds() float64 { return observe.CPUSeconds(s.stack.AdapterPID("adapter-0")) }
 
-func (s *stage) residentMiB() float64 {
-	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.stack.AdapterPID("adapter-0")))
-	if err != nil {
-		return 0
-	}
-	pages, _ := strconv.ParseFloat(strings.Fields(string(statm))[1], 64)
-	return pages * float64(os.Getpagesize()) / (1 << 20)
-}
+func (s *stage) residentMiB() float64 { return observe.ResidentMiB(s.stack.AdapterPID("adapter-0")) }
 
 // bundle is the CA that the API server verifies the adapter with.
 func (s *stage) bundle(ctx context.Context) ([]byte, error) {

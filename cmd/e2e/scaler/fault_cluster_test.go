@@ -75,6 +75,7 @@ func apiServerAway(t *testing.T, w *world) {
 	begins.says(t, beginning.name, v1alpha1.ScheduleIdle)
 	ending.end = time.Now().Add(time.Minute)
 	ends.opens(t, ending)
+	ends.knowsTheEnd(t, ending)
 
 	require.NoError(t, w.Component(t.Context(), "kill", "kube-apiserver"))
 	back := time.Now().Add(away)

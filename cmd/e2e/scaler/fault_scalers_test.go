@@ -46,9 +46,9 @@ func TestFaultScalerKilledAtAWindowsEnd(t *testing.T) {
 	w := s.opens(t, window{fields: "minReplicas: 22, maxReplicas: 30, rampDown: 1s"})
 	s.bounds(t, 22, 30)
 	s.scaledTo(t, 22)
-	s.withoutScalers(t, func() {
-		w = s.closes(t, w)
-		s.passes(t, w.end.Add(time.Second))
+	s.killingScalersAfter(t, func() { w = s.closesSoon(t, w) }, func() {
+		require.True(t, time.Now().Before(w.end), "the scalers were killed too late to miss the end")
+		s.passes(t, w.end.Add(2*time.Second))
 		require.Equal(t, bounds.Bounds{Min: 22, Max: 30}, situation.LiveBounds(s.hpa(t)))
 	})
 	s.restored(t)
@@ -81,7 +81,7 @@ func TestFaultTwoScalers(t *testing.T) {
 		s.bounds(t, 22, 30)
 		s.scaledTo(t, 22)
 		require.Equal(t, 1, s.watch.changesOf(s.ns), "the bounds were written once")
-		s.closes(t, w)
+		s.closesSoon(t, w)
 		s.restored(t)
 		require.Equal(t, 2, s.watch.changesOf(s.ns), "and given back once")
 	}()
@@ -107,7 +107,7 @@ func TestFaultLeaderChange(t *testing.T) {
 			}
 			return err
 		})
-		w = s.closes(t, w)
+		s.closesSoon(t, w)
 		s.restored(t)
 		w = s.opens(t, window{fields: "minReplicas: 18, rampDown: 1s"})
 		s.bounds(t, 18, 20)

@@ -77,11 +77,18 @@ func (w *world) startScaler(t *testing.T, name string, flags ...string) {
 	require.NoError(t, w.StartScaler(context.Background(), name, append(scalerFlags(), flags...)...))
 }
 
-// withoutScalers kills all scalers, does something, and starts them again. Others wait meanwhile.
+// withoutScalers kills all scalers, does something, and starts them again.
 func (w *world) withoutScalers(t *testing.T, do func()) {
+	t.Helper()
+	w.killingScalersAfter(t, func() {}, do)
+}
+
+// killingScalersAfter is withoutScalers with something to do just before they are killed. Others wait meanwhile.
+func (w *world) killingScalersAfter(t *testing.T, last, do func()) {
 	t.Helper()
 	w.scalers.Lock()
 	defer w.scalers.Unlock()
+	last()
 	for i := range replicas {
 		require.NoError(t, w.KillScaler(scalerName(i)))
 	}

@@ -5,11 +5,14 @@
 package scaler
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
@@ -131,4 +134,48 @@ func TestAPause(t *testing.T) {
 	s.bounds(t, 8, 20)
 	s.pauseNamespace(t, "")
 	s.restored(t)
+}
+
+// A workload without an HPA gets the window's replicas, and its own number afterwards.
+func TestAWorkloadWithoutAnHPA(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, shared, bounds.Bounds{Min: 2, Max: 20}, 50)
+	s.apply(t, `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: batch, namespace: $NS}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: batch}}
+  template:
+    metadata: {labels: {app: batch}}
+    spec: {containers: [{name: app, image: app}]}
+`)
+	now := time.Now()
+	s.applyWindow(t, "{kind: Deployment, name: batch}", window{name: "night", begin: now.Add(-time.Minute), end: now.Add(onFor), fields: "minReplicas: 7, rampDown: 1s"})
+	s.batchHas(t, 7)
+	s.says(t, "night", v1alpha1.ScheduleActive)
+	s.applyWindow(t, "{kind: Deployment, name: batch}", window{name: "night", begin: now.Add(-time.Minute), end: now.Add(2 * closing), fields: "minReplicas: 5, rampDown: 1s"})
+	s.batchHas(t, 5)
+	s.batchHas(t, 3)
+	s.says(t, "night", v1alpha1.ScheduleIdle)
+
+	s.applyWindow(t, "{kind: Deployment, name: shop}", window{name: "wrong", begin: now, end: now.Add(onFor), fields: "minReplicas: 7"})
+	refused := s.says(t, "wrong", v1alpha1.ScheduleTargetRefused)
+	require.Contains(t, refused.Status.Conditions[0].Message, "HorizontalPodAutoscaler shop")
+}
+
+// batchHas waits for replicas of the Deployment without an HPA.
+func (s *scene) batchHas(t *testing.T, want int32) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d replicas of batch", want), func() error {
+		d := new(appsv1.Deployment)
+		if err := s.client.Get(t.Context(), types.NamespacedName{Namespace: s.ns, Name: "batch"}, d); err != nil {
+			return err
+		}
+		if *d.Spec.Replicas != want {
+			return fmt.Errorf("it has %d", *d.Spec.Replicas)
+		}
+		return nil
+	})
 }

@@ -20,7 +20,7 @@ import (
 // replicaWatch sees every change of a Deployment's replicas and notes those that fall below what was agreed.
 type replicaWatch struct {
 	mu    sync.Mutex
-	least map[string]int32    // by namespace: what every Deployment there must have
+	least map[string]int32    // by namespace: what its workload must have
 	fell  map[string][]string // by namespace
 	seen  map[string]int32    // by namespace: replicas of its Deployment
 
@@ -48,7 +48,7 @@ func watchReplicas(factory informers.SharedInformerFactory, quit <-chan struct{}
 
 func (w *replicaWatch) look(object any) {
 	d, ok := object.(*appsv1.Deployment)
-	if !ok || d.Spec.Replicas == nil {
+	if !ok || d.Name != app || d.Spec.Replicas == nil {
 		return
 	}
 	w.mu.Lock()
@@ -59,7 +59,7 @@ func (w *replicaWatch) look(object any) {
 
 func (w *replicaWatch) lookAtBounds(object any) {
 	hpa, ok := object.(*autoscalingv2.HorizontalPodAutoscaler)
-	if !ok {
+	if !ok || hpa.Name != app {
 		return
 	}
 	w.mu.Lock()

@@ -4,6 +4,7 @@ package scaler
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,27 +37,65 @@ func (s *scene) opens(t *testing.T, w window) window {
 	if w.end.IsZero() {
 		w.end = time.Now().Add(onFor)
 	}
-	s.apply(t, fmt.Sprintf(`
-apiVersion: plimsoll.dev/v1alpha1
-kind: ScaleSchedule
-metadata: {name: %[1]s, namespace: $NS}
-spec:
-  targetRef: {name: shop}
-  timeZone: UTC
-  windows: [{name: peak, reason: test, start: %[2]q, end: %[3]q, %[4]s}]
-`, w.name, w.begin.UTC().Format(time.RFC3339), w.end.UTC().Format(time.RFC3339), w.fields))
+	s.applyWindow(t, "{name: shop}", w)
 	return w
 }
 
-// closes moves a window's end to a moment from now, so that it ends as every window does.
+func (s *scene) applyWindow(t *testing.T, target string, w window) {
+	t.Helper()
+	s.apply(t, fmt.Sprintf(`
+apiVersion: plimsoll.dev/v1alpha1
+kind: ScaleSchedule
+metadata: {name: %s, namespace: $NS}
+spec:
+  targetRef: %s
+  timeZone: UTC
+  windows: [{name: peak, reason: test, start: %q, end: %q, %s}]
+`, w.name, target, w.begin.UTC().Format(time.RFC3339), w.end.UTC().Format(time.RFC3339), w.fields))
+}
+
+// closes moves a window's end to a moment from now, so that it ends as every window does: whatever a scaler has seen of
+// its end before, which no test takes away meanwhile.
 func (s *scene) closes(t *testing.T, w window) window {
 	t.Helper()
+	s.scalers.RLock()
+	defer s.scalers.RUnlock()
+	return s.closesSoon(t, w)
+}
+
+// closesSoon is closes for a test that has the scalers to itself.
+func (s *scene) closesSoon(t *testing.T, w window) window {
+	t.Helper()
 	w.end = time.Now().Add(closing)
-	return s.opens(t, w)
+	w = s.opens(t, w)
+	s.knowsTheEnd(t, w)
+	return w
+}
+
+// knowsTheEnd waits until the HPA's record says when the window and its ramp will be over. What ends unseen sinks slowly.
+func (s *scene) knowsTheEnd(t *testing.T, w window) {
+	t.Helper()
+	if !strings.Contains(w.fields, "minReplicas") {
+		return // it holds no floor
+	}
+	eventually(t, "a record of the end of window "+w.name, func() error {
+		hpa, err := s.readHPA()
+		if err != nil {
+			return err
+		}
+		kept, err := record.Parse(hpa.Annotations)
+		if err == nil && kept.State.Applied != nil && kept.State.RampEnds.After(w.end.Add(longestRamp)) {
+			err = fmt.Errorf("it says %s", kept.State.RampEnds)
+		}
+		return err
+	})
 }
 
 // closing is how long before its end a window learns of it: long enough that a busy scaler has read it by then.
-const closing = 5 * time.Second
+const closing = 8 * time.Second
+
+// longestRamp is above every rampDown here.
+const longestRamp = 2 * time.Minute
 
 // isOver waits until a window that closes is over, and the scaler has seen that.
 func (s *scene) isOver(t *testing.T, w window) {

@@ -26,7 +26,7 @@ type world struct {
 	exporter *exporter
 	watch    *replicaWatch
 
-	scalers sync.Mutex // for what starts and ends scalers: a stack is not for several goroutines at once
+	scalers sync.RWMutex // written by what starts and ends scalers, read by what needs one: a stack is not for several goroutines at once
 	dir     string
 	quit    chan struct{}
 }

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package observe reads what others count: servers in their metrics, and the kernel for processes.
+package observe
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// Sum adds the counters of a name in a /metrics text that have all the given labels. No such counter: 0.
+func Sum(text, name string, labels map[string]string) (float64, error) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	if err != nil {
+		return 0, fmt.Errorf("reading metrics: %w", err)
+	}
+	total := 0.0
+	for _, m := range families[name].GetMetric() {
+		has := 0
+		for _, l := range m.GetLabel() {
+			if want, ok := labels[l.GetName()]; ok && want == l.GetValue() {
+				has++
+			}
+		}
+		if has == len(labels) {
+			total += m.GetCounter().GetValue()
+		}
+	}
+	return total, nil
+}
+
+// ticksPerSecond is the kernel's USER_HZ, 100 on every Linux that Go runs on.
+const ticksPerSecond = 100
+
+// CPUSeconds is the time that a process has used so far, in user and kernel mode; 0 if there is none of that number.
+func CPUSeconds(pid int) float64 {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	// The fields behind the program's name, which stands in parentheses and may hold anything: state is the first.
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / ticksPerSecond
+}
+
+// ResidentMiB is the memory that a process has in RAM; 0 if there is none of that number.
+func ResidentMiB(pid int) float64 {
+	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0
+	}
+	pages, _ := strconv.ParseFloat(strings.Fields(string(statm))[1], 64)
+	return pages * float64(os.Getpagesize()) / (1 << 20)
+}
+
+// PeakMiB is the most memory that a process ever had in RAM; 0 if there is none of that number.
+func PeakMiB(pid int) float64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, found := strings.CutPrefix(line, "VmHWM:"); found {
+			kib, _ := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 64)
+			return kib / 1024
+		}
+	}
+	return 0
+}
