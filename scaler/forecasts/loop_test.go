@@ -3,14 +3,17 @@
 package forecasts
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -110,8 +113,8 @@ func TestSourceLostAndBack(t *testing.T) {
 	require.Equal(t, widest, *b.get(t).Status.Floor, "a restart changes nothing")
 	require.Equal(t, v1alpha1.ForecastEnforcing, b.get(t).Status.Effective)
 	before := widest
-	for _, at := range []time.Duration{76, 91, 106} {
-		s = b.run(t, lost.Add(at*time.Minute), false)
+	for _, at := range []time.Duration{76 * time.Minute, 91 * time.Minute, 106 * time.Minute} {
+		s = b.run(t, lost.Add(at), false)
 		require.Less(t, *s.Floor, before)
 		require.Positive(t, *s.Floor)
 		before = *s.Floor
@@ -342,4 +345,69 @@ func (c *refusingClient) Status() client.SubResourceWriter {
 		return refusingWriter{c.Client.Status()}
 	}
 	return c.Client.Status()
+}
+
+// Many forecasts begin at once: as many read their history at the same time as may, the others take turns.
+func TestTakesTurns(t *testing.T) {
+	var objects []client.Object
+	var keys []reconcile.Request
+	for i := range 12 {
+		f, hpa := newForecast(), newHPA()
+		f.Name = fmt.Sprintf("shop-%d", i)
+		f.UID, hpa.Name, f.Spec.TargetRef.Name = types.UID(f.Name), f.Name, f.Name
+		objects = append(objects, f, hpa)
+		keys = append(keys, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(f)})
+	}
+	b := newBed(t, objects...)
+	var group errgroup.Group
+	for _, key := range keys {
+		group.Go(func() error {
+			for b.loop.entries.of(key.NamespacedName, types.UID(key.Name)).model == nil {
+				if _, err := b.loop.Reconcile(t.Context(), key); err != nil {
+					return err
+				}
+				e := b.loop.entries.of(key.NamespacedName, types.UID(key.Name))
+				e.retry = time.Time{} // its turn has come
+			}
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
+	require.Equal(t, int64(1), b.prom.most.Load(), "one at a time: Loading is 1")
+}
+
+// A forecast without a lead time takes the one of the workload's own pods, and keeps it when they are gone.
+func TestMeasuresTheLeadTime(t *testing.T) {
+	f := newForecast()
+	f.Spec.LeadTime = nil
+	pod := readyPod(key.Namespace, "shop-7d9f8c6b5d-abcde")
+	pod.CreationTimestamp, pod.ResourceVersion = metav1.NewTime(start.Add(-time.Hour)), ""
+	b := newBed(t, newHPA(), f, &pod)
+	s := b.look(t)
+	require.Equal(t, "Measured", s.LeadTimeFrom)
+	require.Equal(t, "1m45s", s.LeadTime, "90 s from creation to Ready, and 15 s until the HPA has looked")
+	require.NoError(t, b.client.Delete(t.Context(), &pod))
+	require.Equal(t, "1m45s", b.look(t).LeadTime)
+	b.restart(t)
+	require.Equal(t, "1m45s", b.look(t).LeadTime)
+}
+
+// One that is deleted and made again learns anew, and another query is another demand.
+func TestLearnsAnew(t *testing.T) {
+	b := newBed(t)
+	b.look(t)
+	first := b.loop.entries.all[key]
+	f := b.get(t)
+	f.Spec.Query, f.Generation = "2 * sum(online_users)", 2
+	require.NoError(t, b.client.Update(t.Context(), f))
+	b.look(t)
+	require.InDelta(t, 2*users(start), b.loop.entries.all[key].shown.Load().demand, 30)
+	require.Same(t, first, b.loop.entries.all[key])
+	require.NoError(t, b.client.Delete(t.Context(), f))
+	again := newForecast()
+	again.UID = "forecast-2"
+	require.NoError(t, b.client.Create(t.Context(), again))
+	b.look(t)
+	require.NotSame(t, first, b.loop.entries.all[key])
+	require.InDelta(t, users(start), b.loop.entries.all[key].shown.Load().demand, 30)
 }
