@@ -31,7 +31,11 @@ func (c Comparison) Summary(judged bool) string {
 	if judged {
 		b.WriteString("\n" + c.sentence() + "\n")
 	}
-	return b.String()
+	lines := strings.Split(b.String(), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ") // what the tables have filled up
+	}
+	return strings.Join(lines, "\n")
 }
 
 // day is the table of the day: both shops at the same moments.
@@ -77,7 +81,7 @@ func wordOf(kind string) string {
 
 // figures is the table of what the day came to.
 func (c Comparison) figures(b *strings.Builder) {
-	w := tabwriter.NewWriter(b, 0, 0, 3, ' ', 0)
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	row := func(name, alone, planned, note string) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, alone, planned, note)
 	}
@@ -85,16 +89,23 @@ func (c Comparison) figures(b *strings.Builder) {
 	va, vp := Judge(c.Alone.Samples, c.Target), Judge(c.Planned.Samples, c.Target)
 	row("", c.Alone.Name, c.Planned.Name, "")
 	row("Short of capacity", seconds(a.Short)+shareOf(a.Short, a.Observed), seconds(p.Short)+shareOf(p.Short, p.Observed), c.lessTime())
-	row("Worst shortfall", worst(a), worst(p), fmt.Sprintf("of users, at %s a pod", human.Number(c.Target.Capacity)))
-	row("Orders waiting, at most", human.Count(a.MostWaiting), human.Count(p.MostWaiting), "")
-	row("Pods ready, at most", human.Count(a.MostReady), human.Count(p.MostReady),
-		fmt.Sprintf("%s users need %s", human.Count(a.MostUsers), human.Number(math.Ceil(c.Target.Need(a.MostUsers)))))
+	row("Worst shortfall", worst(a), worst(p), fmt.Sprintf("users, at %s a pod", human.Number(c.Target.Capacity)))
+	row("Orders waiting", human.Count(a.MostWaiting), human.Count(p.MostWaiting), "at most")
+	row("Pods ready", human.Count(a.MostReady), human.Count(p.MostReady), fmt.Sprintf("at most; %.0f needed", math.Ceil(c.Target.Need(a.MostUsers))))
 	row("Replica-hours", hours(a.ReplicaHours), hours(p.ReplicaHours), moreCost(a, p))
-	row("Pods came", delayOf(va.Rise), delayOf(vp.Rise), "the users, in the median; at most "+seconds(max(va.Behind, vp.Behind))+" late")
-	row("Pods went", delayOf(va.Fall), delayOf(vp.Fall), "the users")
-	row("Age of values", WholeSeconds(va.AgeMedian), WholeSeconds(vp.AgeMedian),
-		fmt.Sprintf("median; at most %s, none in %s", WholeSeconds(max(va.AgeMost, vp.AgeMost)), human.Things(va.NoValue+vp.NoValue, "reading")))
+	row("Pods come", delayOf(va.Rise), delayOf(vp.Rise), "the users (median)")
+	row("Pods go", delayOf(va.Fall), delayOf(vp.Fall), "the users (median)")
+	row("Latest pods", seconds(va.Behind), seconds(vp.Behind), seconds(c.Target.AllowedBehind())+" allowed")
+	row("Age of values", ages(va), ages(vp), "median, most")
 	_ = w.Flush() // writes to memory
+}
+
+func ages(v Verdict) string {
+	text := WholeSeconds(v.AgeMedian) + ", " + WholeSeconds(v.AgeMost)
+	if v.NoValue > 0 {
+		text += fmt.Sprintf("; %s without", human.Count(v.NoValue))
+	}
+	return text
 }
 
 func (c Comparison) lessTime() string {
@@ -102,7 +113,7 @@ func (c Comparison) lessTime() string {
 	case math.IsInf(share, 1):
 		return ""
 	default:
-		return fmt.Sprintf("%.0f %% of the HPA alone", 100*share)
+		return fmt.Sprintf("%.0f %% of it", 100*share)
 	}
 }
 
@@ -143,11 +154,11 @@ func (c Comparison) floors(b *strings.Builder) {
 	for _, kind := range []string{bounds.KindForecast, bounds.KindSchedule, bounds.KindOverride, bounds.KindBase} {
 		parts = append(parts, fmt.Sprintf("%s %.0f %%", wordOf(kind), 100*float64(p.FloorBy[kind])/max(1, float64(p.Observed))))
 	}
-	fmt.Fprintf(b, "Floor held by   %s of the day (%s)\n", strings.Join(parts, ", "), c.Planned.Name)
+	fmt.Fprintf(b, "Floor held by   %s of the day\n", strings.Join(parts, ", "))
 	if c.Lead > 0 {
-		fmt.Fprintf(b, "Lead time       %s, which the scaler measured on the pods; the nodes let them start %s\n", seconds(c.Lead), seconds(c.Target.Startup))
+		fmt.Fprintf(b, "Lead time       %s measured: a pod's start of %s, and the HPA's period\n", seconds(c.Lead), seconds(c.Target.Startup))
 	} else {
-		fmt.Fprintf(b, "Lead time       not measured; the nodes let pods start %s\n", seconds(c.Target.Startup))
+		fmt.Fprintf(b, "Lead time       not measured; pods start in %s\n", seconds(c.Target.Startup))
 	}
 }
 
@@ -157,9 +168,9 @@ func (c Comparison) sentence() string {
 		return "The day did not show what it should:\n- " + strings.Join(reasons, "\n- ")
 	}
 	if c.planned.Short == 0 {
-		return "Both HPAs followed the users. With schedule, forecast and override the shop was never short of capacity."
+		return "Both HPAs followed the users. With schedule, forecast and override the shop was\nnever short of capacity."
 	}
-	return fmt.Sprintf("Both HPAs followed the users. With schedule, forecast and override the shop was short of capacity for %s instead of %s.",
+	return fmt.Sprintf("Both HPAs followed the users. With schedule, forecast and override the shop was\nshort of capacity for %s instead of %s.",
 		seconds(c.planned.Short), seconds(c.alone.Short))
 }
 

@@ -11,27 +11,34 @@ import (
 
 func TestDayRisesAndFalls(t *testing.T) {
 	day := Day{Length: 100 * time.Second, Quiet: 150, Peak: 3000}
+	const busyUsers, mentionUsers = 1347, 2117 // 150, and 0.42 and 0.69 of 2,850
 	for _, tc := range []struct {
 		at    time.Duration
 		users int
 		phase string
 	}{
 		{0, 150, "quiet"},
-		{10*time.Second - 1, 150, "quiet"},
-		{25 * time.Second, 1504, "morning rise"}, // the middle of the rise: 150 + 0.95*2850/2
-		{40 * time.Second, 2858, "peak"},         // the plateau
-		{49 * time.Second, 3000, "peak"},         // the top
-		{58 * time.Second, 2858, "decline"},
-		{71 * time.Second, 1504, "decline"},
-		{84 * time.Second, 150, "night"},
-		{100*time.Second - 1, 150, "night"},
-		{100 * time.Second, 150, "quiet"}, // the next day
-		{149 * time.Second, 3000, "peak"},
-		{-51 * time.Second, 3000, "peak"}, // the day before
+		{8*time.Second - 1, 150, "quiet"},
+		{19 * time.Second, 749, "morning rise"}, // the middle of the rise
+		{40 * time.Second, busyUsers, "day"},
+		{47 * time.Second, mentionUsers, "TV mention"},
+		{59 * time.Second, busyUsers, "day"},
+		{64 * time.Second, 1746, "evening"}, // the middle of its rise
+		{70 * time.Second, 3000, "evening sale"},
+		{90 * time.Second, 150, "night"},
+		{147 * time.Second, 2201, "TV mention"}, // the next day, which is 4 % busier
+		{-60 * time.Second, 1132, "day"},        // the day before, a quiet one, had no event
+		{-53 * time.Second, 1132, "TV mention"},
+		{-20 * time.Second, 1763, "decline"},
+		{-5 * time.Second, 126, "night"},
 	} {
-		require.Equal(t, tc.users, day.Users(tc.at), "at %s", tc.at)
+		require.InDelta(t, tc.users, day.Users(tc.at), 1, "at %s", tc.at)
 		require.Equal(t, tc.phase, day.Phase(tc.at), "at %s", tc.at)
 	}
+	from, to := day.Sale()
+	require.Equal(t, []time.Duration{66 * time.Second, 79 * time.Second}, []time.Duration{from, to})
+	from, to = day.Mention()
+	require.Equal(t, []time.Duration{44 * time.Second, 54 * time.Second}, []time.Duration{from, to})
 }
 
 func TestDayNoise(t *testing.T) {
