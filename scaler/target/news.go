@@ -66,7 +66,7 @@ func afterWrite(s *situation.Situation, out *situation.Outcome, did done) []news
 	case out.Record.State.Applied != nil:
 		all = append(all, ofFloor(s, out), ofMax(out))
 	case did.bounds || did.handedBack:
-		all = append(all, news{topic: "floor", mark: "base", reason: reasonRestored, text: fmt.Sprintf(
+		all = append(all, news{topic: "floor", mark: "restored", reason: reasonRestored, text: fmt.Sprintf(
 			"minReplicas %d and maxReplicas %d are the HPA's own again, and so are the fields", result.Bounds.Min, result.Bounds.Max)},
 			news{topic: "max"})
 	}
