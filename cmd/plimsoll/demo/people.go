@@ -74,7 +74,7 @@ func (n news) line() string {
 	if n.text == "" {
 		return ""
 	}
-	return report.Clock(n.at) + "  " + n.text
+	return report.Clock(n.at) + " " + n.text
 }
 
 // schedule writes the sale of a day.
@@ -114,7 +114,7 @@ func (d *demo) plan(ctx context.Context, at time.Duration) {
 
 func (d *demo) overridden(o record.Override, at time.Duration, number int) {
 	d.overrides = append(d.overrides, o)
-	d.news.override, d.news.at, d.news.text = number+1, at, fmt.Sprintf("%s: %q, %s", o.Author, o.Reason, command(o))
+	d.news.override, d.news.at, d.news.text = number+1, at, fmt.Sprintf("%s: %q: %s", o.Author, o.Reason, command(o))
 }
 
 // look observes both shops and the forecast.

@@ -47,7 +47,7 @@ type View struct {
 
 const (
 	margin      = "  "
-	labelColumn = 18 // width of the labels beside charts and values
+	labelColumn = 16 // width of the labels beside charts and values
 	// fixedLines are all lines of a frame but the charts'.
 	fixedLines = 15
 )
@@ -103,7 +103,7 @@ func (v View) podsChart(p Panel, width, rows int, s Style) []string {
 	}
 	now := p.now()
 	lines := v.beside(v.drawn(p.Samples, width, rows, ready), s.replicas.Render, s.value.Render(p.Name),
-		s.label.Render(fmt.Sprintf("%d Ready, need %.0f", now.Ready, math.Ceil(v.Target.Need(now.Users)))))
+		s.label.Render(fmt.Sprintf("%d Ready of %.0f", now.Ready, math.Ceil(v.Target.Need(now.Users)))))
 	marks := strings.Builder{}
 	for _, x := range v.spread(p.Samples, width, short) {
 		if x > 0 {
@@ -166,18 +166,18 @@ func (v View) scale() float64 {
 // facts are what holds the floor, and what was done last; four lines.
 func (v View) facts(width int, s Style) []string {
 	now := v.Planned.now()
-	room := max(10, width-len(margin)-labelColumn-2)
+	room := max(10, width-len(margin)-labelColumn)
 	fact := func(label, text string, style lipgloss.Style) string {
 		return margin + s.label.Render(pad(label, labelColumn)) + style.Render(ansi.Truncate(text, room, "…"))
 	}
 	plain := s.value.Bold(false)
 	floor := fmt.Sprintf("%d, the HPA's own", now.Floor)
 	if now.FloorBy.Kind != "" && report.By(now.FloorBy) != "base" {
-		floor = fmt.Sprintf("%d, held by %s (the HPA's own is %d)", now.Floor, now.FloorBy, v.Target.Min)
+		floor = fmt.Sprintf("%d, held by %s (its own: %d)", now.Floor, now.FloorBy, v.Target.Min)
 	}
 	forecast := v.Forecast
 	if v.Lead > 0 {
-		forecast = "looks " + human.Age(v.Lead) + " ahead, as long as pods were measured to take"
+		forecast = "looks " + human.Age(v.Lead) + " ahead, as long as pods take by its measurement"
 	}
 	lines := []string{fact("minReplicas", floor, s.value), fact("forecast", forecast, plain)}
 	for _, p := range []Panel{v.Alone, v.Planned} {
@@ -192,7 +192,7 @@ func (v View) facts(width int, s Style) []string {
 func (v View) news(room int, s Style) []string {
 	text := v.News
 	if text == "" {
-		text = "the sale of the evening is in the schedule"
+		text = "have entered the evening's sale as a ScaleSchedule"
 	}
 	wrapped := strings.Split(ansi.Wrap(text, room, ""), "\n")
 	lines := make([]string, 2)

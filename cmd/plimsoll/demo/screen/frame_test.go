@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/report"
+	"github.com/plimsoll/plimsoll/policy/bounds"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -28,29 +29,37 @@ func style(profile termenv.Profile) Style {
 	return styleFor(r)
 }
 
-// view is a demo that has run for so many seconds of 180.
+// view is a demo that has run for so many seconds of 180. The pods of one shop come 12 s after the users, those of the
+// other one as the users do.
 func view(seconds int) View {
 	v := View{
-		Target: report.Target{PerPod: 100, Min: 2, Max: 40}, Day: 3 * time.Minute, Ends: true, Phase: "peak", Peak: 3000,
-		Said:    "New size: 30; reason: pods metric online_users above target",
-		SaidAge: 4300 * time.Millisecond, Kubeconfig: "/tmp/plimsoll-demo/kubeconfig", Source: "the embedded engine",
+		Alone: Panel{Run: report.Run{Name: "HPA alone"}}, Planned: Panel{Run: report.Run{Name: "with Plimsoll"}},
+		Target: report.Target{PerPod: 100, Capacity: 120, Min: 2, Max: 40}, Day: 3 * time.Minute, Ends: true, Phase: "TV mention", Peak: 3000,
+		Forecast: "Trusted: 27s ahead the bound covered 96.8 % of the demand's values (95.0 % promised)", Lead: 25 * time.Second,
+		Kubeconfig: "/tmp/plimsoll-demo/kubeconfig", Source: "the embedded engine",
 	}
 	for second := range seconds {
 		at := func(s int) float64 { return 150 + 2850*math.Pow(math.Sin(float64(s)/180*math.Pi), 2) }
-		v.Samples = append(v.Samples, report.Sample{
-			At: time.Duration(second) * time.Second, Users: int(at(second)), Wanted: int(math.Ceil(at(second) / 100)),
-			Ready: int(math.Ceil(at(max(0, second-6)) / 100)), HasValue: true, Age: 1200 * time.Millisecond, Waiting: second / 30,
-		})
+		sample := report.Sample{
+			At: time.Duration(second) * time.Second, Users: int(at(second)), HasValue: true, Age: 1200 * time.Millisecond, Floor: 2,
+			Ready: int(math.Ceil(at(max(0, second-12)) / 100)),
+		}
+		v.Alone.Samples = append(v.Alone.Samples, sample)
+		sample.Ready = int(math.Ceil(at(second) / 100))
+		if second > 20 {
+			sample.Floor, sample.FloorBy = 20, bounds.Source{Kind: bounds.KindSchedule, Name: "sale", Part: "evening-1"}
+		}
+		v.Planned.Samples = append(v.Planned.Samples, sample)
 	}
 	return v
 }
 
 func TestFrame(t *testing.T) {
+	told := view(60)
+	told.News = `0:47 demo: "a TV show is about to name the shop": plimsoll override hpa/shop -n shop-planned --min 23 --for 52s`
 	failing := view(120)
-	failing.Said = "the HPA was unable to compute the replica count: unable to get metric online_users: unable to fetch metrics from custom metrics API: " +
-		"ClusterMetricRule/online-users: the value of metric online_users is stale: measured 31s ago, allowed are 20s"
-	failing.Problem = true
-	failing.Samples[119].HasValue = false
+	failing.Planned.Said = "the HPA was unable to compute the replica count: unable to get metric online_users: unable to fetch metrics from custom metrics API"
+	failing.Planned.Problem = true
 	endless := view(170)
 	endless.Day, endless.Ends = time.Minute, false
 	for file, tc := range map[string]struct {
@@ -58,8 +67,8 @@ func TestFrame(t *testing.T) {
 		width, height int
 		profile       termenv.Profile
 	}{
-		"peak-80x24.txt":            {view(95), 80, 24, termenv.Ascii},
-		"peak-80x24-colours.txt":    {view(95), 80, 24, termenv.ANSI256},
+		"rise-80x24.txt":            {told, 80, 24, termenv.Ascii},
+		"rise-80x24-colours.txt":    {told, 80, 24, termenv.ANSI256},
 		"end-120x40.txt":            {view(180), 120, 40, termenv.Ascii},
 		"failing-80x24.txt":         {failing, 80, 24, termenv.Ascii},
 		"nothing-yet-80x24.txt":     {view(0), 80, 24, termenv.Ascii},
@@ -127,7 +136,9 @@ func TestSpread(t *testing.T) {
 }
 
 func TestLine(t *testing.T) {
-	require.Equal(t, " 1:34  peak          users  2,986  per pod   99.5  wanted 30  ready 30  waiting   3  age   1s  "+
-		"New size: 30; reason: pods metric online_users above target", Line(view(95)))
+	v := view(60)
+	require.Equal(t, " 0:59  TV mention    users 2,243  need 23 | HPA alone: 17 ready SHORT | with Plimsoll: 23 ready        floor 20 by schedule", Line(v))
+	v.Alone.Problem, v.Alone.Said = true, "no metric"
+	require.True(t, strings.HasSuffix(Line(v), "by schedule  HPA alone: no metric"))
 	require.Empty(t, Line(view(0)))
 }
