@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -41,6 +42,12 @@ func addControllers(ctx context.Context, mgr manager.Manager, o Options) error {
 	err = forecasts.Add(mgr, forecasts.Options{
 		Now: o.Now, Workers: o.Concurrency, Loading: o.Histories, Registerer: ctrlmetrics.Registry,
 		Observer: situation.Observer{Reader: mgr.GetClient(), Indexed: true, Zones: zones, Now: o.Now},
+		WriteProblem: func(hpa types.NamespacedName) string {
+			if err := failures.Of(hpa); err != nil {
+				return err.Error()
+			}
+			return ""
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("set up the controller of ScaleForecasts: %w", err)

@@ -22,8 +22,8 @@ func (f *Failures) Note(hpa types.NamespacedName, err error) {
 	f.byHPA.Store(hpa, err)
 }
 
-// of is why the last write of an HPA failed; nil: it did not.
-func (f *Failures) of(hpa types.NamespacedName) error {
+// Of is why the last write of an HPA failed; nil: it did not.
+func (f *Failures) Of(hpa types.NamespacedName) error {
 	if f == nil {
 		return nil
 	}

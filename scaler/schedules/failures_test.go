@@ -17,16 +17,16 @@ import (
 func TestFailures(t *testing.T) {
 	shop, other := types.NamespacedName{Namespace: "a", Name: "shop"}, types.NamespacedName{Namespace: "a", Name: "other"}
 	var nobody *Failures
-	require.NoError(t, nobody.of(shop))
+	require.NoError(t, nobody.Of(shop))
 	f := new(Failures)
 	f.Note(shop, errors.New("denied"))
-	require.ErrorContains(t, f.of(shop), "denied")
-	require.NoError(t, f.of(other))
+	require.ErrorContains(t, f.Of(shop), "denied")
+	require.NoError(t, f.Of(other))
 	f.Note(shop, nil)
-	require.NoError(t, f.of(shop))
+	require.NoError(t, f.Of(shop))
 	f.Note(shop, errors.New("denied"))
 	f.Note(shop, apierrors.NewNotFound(schema.GroupResource{Resource: "horizontalpodautoscalers"}, "shop"))
-	require.NoError(t, f.of(shop))
+	require.NoError(t, f.Of(shop))
 }
 
 // What is wrong with the schedule or its target as a whole comes before what is wrong with one target.

@@ -169,7 +169,7 @@ func (r *reconciler) addHPAs(ctx context.Context, m *Summary, s *v1alpha1.ScaleS
 			return fmt.Errorf("observe HPA %s: %w", key, err)
 		}
 		t := ofHPA(observed, observed.Decide(m.now))
-		t.WriteFailure = r.options.Failures.of(key)
+		t.WriteFailure = r.options.Failures.Of(key)
 		m.Add(t)
 	}
 	switch {
