@@ -6,6 +6,7 @@ package scaler
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,7 +49,8 @@ func prometheusGone(t *testing.T, w *world) {
 	require.NoError(t, w.Component(t.Context(), "kill", "prometheus"))
 	t.Cleanup(func() { require.NoError(t, w.Component(context.Background(), "start", "prometheus")) })
 	s.forecastIs(t, "held without its source", func(f *v1alpha1.ScaleForecast) bool {
-		return reasonOf(f) == v1alpha1.ForecastQueryFailed && f.Status.Floor != nil
+		trouble := []string{v1alpha1.ForecastQueryFailed, v1alpha1.ForecastStale}
+		return slices.Contains(trouble, reasonOf(f)) && f.Status.Effective == v1alpha1.ForecastEnforcing
 	})
 	s.forecastIs(t, "given up", func(f *v1alpha1.ScaleForecast) bool {
 		return f.Status.Effective == v1alpha1.ForecastDisarmed
@@ -85,7 +87,7 @@ func apiServerAway(t *testing.T, w *world) {
 
 	begins.bounds(t, 12, 20)
 	begins.scaledTo(t, 12)
-	ends.bounds(t, 2, 20)
+	ends.bounds(t, 2, 22) // a tenth of room
 	ends.setDemand(30)
 	ends.restored(t)
 	begins.closes(t, beginning)
