@@ -145,9 +145,9 @@ func (d *demo) show(ctx context.Context) {
 	display := newDisplay(d.options.Out, d.stage.Kubeconfig)
 	display.open()
 	defer display.close()
+	d.clock.wait(ctx)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	d.clock.wait(ctx)
 	for ctx.Err() == nil {
 		at := d.clock.since()
 		if view.Ends && at > d.day.Length {

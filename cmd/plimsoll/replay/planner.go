@@ -21,6 +21,9 @@ const (
 	decisionTime = 15 * time.Second
 	coarse       = 5 * time.Second
 	scheduleStep = 10 * time.Second
+	// written is from an answer of the source to the bounds that come of it, through the status of the forecast. The
+	// scaler asks a fifth of the interval after each point.
+	written = time.Second
 )
 
 // planner asks for what the scaler's schedule, forecast and override asked for.
@@ -34,6 +37,10 @@ type planner struct {
 	startLead time.Duration // for ramps
 	target    int64         // of the HPA, in thousandths
 	floor     *int32        // the forecast's, at the newest point; nil: none
+
+	looked time.Time // when the bounds were decided last
+	state  bounds.State
+	live   bounds.Bounds
 }
 
 // planner learns the days before the first count.
@@ -66,9 +73,22 @@ func (p *problem) at(t time.Time) forecast.Point {
 	return forecast.Point{Time: t, Value: known[len(known)-1].Value}
 }
 
-// contribute is what is asked for at a time.
+// contribute is what the scaler made of the bounds by a time. It decides them more often than the HPA looks, and what it
+// remembers depends on that; so what it came to is handed on as a whole.
 func (p *planner) contribute(now time.Time, seen simulate.Seen) []bounds.Contribution {
 	now = now.Truncate(time.Second)
+	if p.looked.IsZero() {
+		p.looked, p.live = now.Add(-time.Second), seen.Base
+	}
+	for ; p.looked.Before(now); p.looked = p.looked.Add(time.Second) {
+		p.decide(p.looked.Add(time.Second), seen)
+	}
+	least, most := p.live.Min, p.live.Max
+	return []bounds.Contribution{{MinReplicas: &least, MaxReplicas: &most, Override: true}}
+}
+
+// decide decides the bounds at a time.
+func (p *planner) decide(now time.Time, seen simulate.Seen) {
 	obs := schedule.Observations{BaseMin: seen.Base.Min, BaseMax: seen.Base.Max, PerReplicaMilli: p.target, Lead: p.startLead, AssumeReady: true}
 	list := bounds.FromWindows(p.windows.Evaluate(obs, now))
 	p.learn(now, seen)
@@ -78,7 +98,19 @@ func (p *planner) contribute(now time.Time, seen simulate.Seen) []bounds.Contrib
 	if o := p.override(now); o != nil {
 		list = append(list, o.Contribution())
 	}
-	return list
+	result := bounds.Evaluate(bounds.Input{
+		Now: steps(p.state, now), Base: seen.Base, Contributions: list, State: p.state,
+		Observed: bounds.Observed{Replicas: seen.Replicas, Desired: seen.Replicas, Live: p.live},
+	})
+	p.live, p.state = result.Bounds, result.State
+}
+
+// steps lets a floor that decays sink once a minute, as the scaler does.
+func steps(state bounds.State, now time.Time) time.Time {
+	if state.Tail == nil || now.Before(state.Tail.Since) {
+		return now
+	}
+	return state.Tail.Since.Add(now.Sub(state.Tail.Since).Truncate(time.Minute))
 }
 
 func (p *planner) override(now time.Time) *record.Override {
@@ -94,7 +126,7 @@ func (p *planner) override(now time.Time) *record.Override {
 func (p *planner) learn(now time.Time, seen simulate.Seen) {
 	rule := *p.manifests.Forecast
 	perReplica := float64(p.target) / 1000
-	settled := now.Add(-rule.Interval / 5) // the scaler asks that much after each point
+	settled := now.Add(-rule.Interval/5 - written)
 	for ; !p.next.After(settled); p.next = p.next.Add(rule.Interval) {
 		point := p.at(p.next)
 		point.Censored = p.override(p.next) != nil || model.Saturated(point.Value, perReplica, seen.Replicas, seen.Base.Max)
@@ -102,12 +134,12 @@ func (p *planner) learn(now time.Time, seen simulate.Seen) {
 			continue // it is in order, and a number
 		}
 	}
-	view, err := p.model.Look(now.Truncate(rule.Interval))
+	view, err := p.model.Look(settled.Truncate(rule.Interval))
 	if err != nil || view == nil {
 		return
 	}
 	verdict := model.Decide(model.Input{
-		Now: now, Rule: rule, Lead: p.lead, View: view, Held: p.held,
+		Now: settled, Rule: rule, Lead: p.lead, View: view, Held: p.held,
 		Target: model.Target{PerReplica: perReplica, Replicas: seen.Replicas, Ready: seen.Replicas, Max: seen.Base.Max},
 	})
 	p.held, p.floor = verdict.Held, nil

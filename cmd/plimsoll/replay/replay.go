@@ -57,19 +57,24 @@ func Run(r Recording) ([]Comparison, error) {
 	switch {
 	case manifests.HPA == nil || manifests.Forecast == nil || len(manifests.Schedules) == 0:
 		return nil, errors.New("the recording lacks an HPA, a ScaleSchedule or a ScaleForecast")
+	case len(r.Demand) == 0:
+		return nil, errors.New("the recording has no demand")
 	case len(r.Counts) < 2 || r.Settings.Sync <= 0 || len(manifests.HPA.Metrics) != 1:
 		return nil, errors.New("the recording has no replicas to compare, no sync period, or an HPA with several metrics")
 	}
 	p := problem{Recording: r, manifests: manifests}
-	alone, err := p.replay(Alone, func(c Count) Seen { return c.Alone }, nil)
+	plain := func() (contribute, error) { return nil, nil }
+	alone, err := p.replay(Alone, func(c Count) Seen { return c.Alone }, plain)
 	if err != nil {
 		return nil, err
 	}
-	planner, err := p.planner()
-	if err != nil {
-		return nil, err
-	}
-	planned, err := p.replay(Planned, func(c Count) Seen { return c.Planned }, planner.contribute)
+	planned, err := p.replay(Planned, func(c Count) Seen { return c.Planned }, func() (contribute, error) {
+		planner, err := p.planner()
+		if err != nil {
+			return nil, err
+		}
+		return planner.contribute, nil
+	})
 	return []Comparison{alone, planned}, err
 }
 
@@ -81,31 +86,53 @@ type problem struct {
 
 func (p *problem) sync() time.Duration { return time.Duration(p.Settings.Sync) }
 
-// replay simulates one shop and compares it.
-func (p *problem) replay(name string, of func(Count) Seen, contribute func(time.Time, simulate.Seen) []bounds.Contribution) (Comparison, error) {
+// replay simulates one shop and compares it. How old the values were at the very moments at which the HPA looked was not
+// seen, but only how old they were in between, so the age within those with which most looks agree is taken.
+func (p *problem) replay(name string, of func(Count) Seen, planner func() (contribute, error)) (Comparison, error) {
 	seen := make([]Seen, len(p.Counts))
 	for i, c := range p.Counts {
 		seen[i] = of(c)
 	}
-	first, delay := p.phase(seen)
+	first, oldest := p.phase(seen)
+	var best Comparison
+	for delay := ageStep; delay <= oldest; delay += ageStep {
+		asks, err := planner()
+		if err != nil {
+			return Comparison{}, err
+		}
+		ticks, err := p.simulate(first, delay, int32(seen[0].Replicas), asks)
+		if err != nil {
+			return Comparison{}, fmt.Errorf("replay %s: %w", name, err)
+		}
+		c := Comparison{Name: name, SampleDelay: Seconds(delay)}
+		for _, t := range ticks {
+			p.compare(&c, t, seen)
+		}
+		if best.Syncs == 0 || c.Agree > best.Agree {
+			best = c
+		}
+	}
+	return best, nil
+}
+
+// contribute is what simulate asks for other bounds; nil for a plain HPA.
+type contribute = func(time.Time, simulate.Seen) []bounds.Contribution
+
+// ageStep is how finely the age of the values is looked for.
+const ageStep = 500 * time.Millisecond
+
+func (p *problem) simulate(first time.Time, delay time.Duration, initial int32, asks contribute) ([]simulate.Tick, error) {
 	demand, err := p.demand()
 	if err != nil {
-		return Comparison{}, err
+		return nil, err
 	}
 	var ticks []simulate.Tick
 	_, err = simulate.Run(simulate.Config{
 		HPA: *p.manifests.HPA, Options: hpa.DefaultOptions(), Start: first, End: p.Settings.To, Sync: p.sync(),
-		Demand: demand, Capacity: p.Settings.Capacity, Startup: time.Duration(p.Settings.Startup), Initial: int32(seen[0].Replicas),
-		SampleEvery: time.Second, SampleDelay: delay, Contribute: contribute, Watch: func(t simulate.Tick) { ticks = append(ticks, t) },
+		Demand: demand, Capacity: p.Settings.Capacity, Startup: time.Duration(p.Settings.Startup), Initial: initial,
+		SampleEvery: time.Second, SampleDelay: delay, Contribute: asks, Watch: func(t simulate.Tick) { ticks = append(ticks, t) },
 	})
-	if err != nil {
-		return Comparison{}, fmt.Errorf("replay %s: %w", name, err)
-	}
-	c := Comparison{Name: name, SampleDelay: Seconds(delay)}
-	for _, t := range ticks {
-		p.compare(&c, t, seen)
-	}
-	return c, nil
+	return ticks, err
 }
 
 // demand is a series of the users.
@@ -143,27 +170,19 @@ func (p *problem) compare(c *Comparison, t simulate.Tick, seen []Seen) {
 }
 
 // phase finds in the counts when the HPA controller looked: it does so every period, and whatever changes does so then.
-// It returns its first look, and how old the values were at its looks, in the median.
-func (p *problem) phase(seen []Seen) (first time.Time, delay time.Duration) {
+// It returns its first look, and the greatest age that values had.
+func (p *problem) phase(seen []Seen) (first time.Time, oldest time.Duration) {
 	from, sync := p.Counts[0].Time, p.sync()
-	slots := int(sync / time.Second)
-	votes := make([]int, max(1, slots))
-	slot := func(i int) int { return int(p.Counts[i].Time.Sub(from)/time.Second) % len(votes) }
+	votes := make([]int, max(1, int(sync/time.Second)))
 	for i := 1; i < len(seen); i++ {
+		oldest = max(oldest, seen[i].Age+time.Second) // an age of 5.9 s is seen as 5 s
 		if seen[i].Replicas != seen[i-1].Replicas {
-			votes[slot(i-1)]++ // it happened after the look at i-1
+			votes[int(p.Counts[i-1].Time.Sub(from)/time.Second)%len(votes)]++ // it happened after the look at i-1
 		}
 	}
 	best := slices.Index(votes, slices.Max(votes))
-	var ages []time.Duration
-	for i := range seen {
-		if slot(i) == best {
-			ages = append(ages, seen[i].Age)
-		}
-	}
-	slices.Sort(ages)
 	const half = 500 * time.Millisecond // where in the second it was is not known
-	return from.Add(time.Duration(best)*time.Second + half), ages[len(ages)/2] + half
+	return from.Add(time.Duration(best)*time.Second + half), oldest
 }
 
 // before are the points up to a time.

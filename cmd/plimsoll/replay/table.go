@@ -17,18 +17,18 @@ func WriteTable(out io.Writer, r Recording, list []Comparison) error {
 	for _, c := range list {
 		fmt.Fprintf(w, "%s\t%d\t%d (%.0f %%)\t%.1fs\n", c.Name, c.Syncs, c.Agree, 100*c.Share(), time.Duration(c.SampleDelay).Seconds())
 	}
-	fmt.Fprintf(w, "\nA look agrees if the cluster had the replayed count, or passed it, within %s, the HPA's period.\n", time.Duration(r.Settings.Sync))
+	fmt.Fprintf(w, "\nA look agrees if the cluster had the replayed count, or passed it, within %s, the HPA's period.\nThe values' age at the looks was not recorded; it is the one, among those that were seen, with which most looks agree.\n", time.Duration(r.Settings.Sync))
 	for _, c := range list {
 		if len(c.Differences) == 0 {
 			continue
 		}
 		fmt.Fprintf(w, "\nDIFFERENCES OF %s\tTIME\tREAL\tREPLAYED\n", c.Name)
 		for _, d := range c.Differences {
-			real := fmt.Sprint(d.Least)
+			counted := fmt.Sprint(d.Least)
 			if d.Most != d.Least {
-				real = fmt.Sprintf("%d to %d", d.Least, d.Most)
+				counted = fmt.Sprintf("%d to %d", d.Least, d.Most)
 			}
-			fmt.Fprintf(w, "\t%s\t%s\t%d\n", clock(d.Time.Sub(r.Settings.From)), real, d.Replayed)
+			fmt.Fprintf(w, "\t%s\t%s\t%d\n", clock(d.Time.Sub(r.Settings.From)), counted, d.Replayed)
 		}
 	}
 	return w.Flush()

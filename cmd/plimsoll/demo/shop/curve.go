@@ -40,7 +40,7 @@ const (
 // The levels of a day, from 0 (quiet) to 1 (the top).
 const (
 	busy      = 0.42 // the day without an event
-	evening   = 0.70 // without the sale
+	evening   = 0.80 // without the sale
 	mentioned = 0.27 // what the mention adds
 )
 

@@ -23,13 +23,13 @@ func TestDayRisesAndFalls(t *testing.T) {
 		{40 * time.Second, busyUsers, "day"},
 		{47 * time.Second, mentionUsers, "TV mention"},
 		{59 * time.Second, busyUsers, "day"},
-		{64 * time.Second, 1746, "evening"}, // the middle of its rise
+		{64 * time.Second, 1889, "evening"}, // the middle of its rise
 		{70 * time.Second, 3000, "evening sale"},
 		{90 * time.Second, 150, "night"},
 		{147 * time.Second, 2201, "TV mention"}, // the next day, which is 4 % busier
 		{-60 * time.Second, 1132, "day"},        // the day before, a quiet one, had no event
 		{-53 * time.Second, 1132, "TV mention"},
-		{-20 * time.Second, 1763, "decline"},
+		{-20 * time.Second, 1996, "decline"},
 		{-5 * time.Second, 126, "night"},
 	} {
 		require.InDelta(t, tc.users, day.Users(tc.at), 1, "at %s", tc.at)
