@@ -173,7 +173,7 @@ func (d *demo) show(ctx context.Context) {
 func (d *demo) conclude() error {
 	whole := d.options.Duration > 0 && d.clock.since() >= d.day.Length
 	result := report.Compare(d.alone.run, d.planned.run, d.target)
-	result.Lead = d.cluster.lead
+	result.Lead, result.Untaught = d.cluster.lead, d.stage.samples == ""
 	if whole || len(d.alone.run.Samples) >= summarised {
 		fmt.Fprint(d.options.Out, "\n"+result.Summary(whole)+"\n")
 	}

@@ -15,7 +15,9 @@ const AllowedShare = 1.0 / 3
 type Comparison struct {
 	Alone, Planned Run
 	Target         Target
-	Lead           time.Duration // from creation to Ready, as the scaler measured it; 0: it has not
+	Lead           time.Duration // how far ahead the forecast looks, if the scaler has measured that; 0: it has not
+	// Untaught says that the forecast knew no earlier day, so that it could not help with what is usual.
+	Untaught       bool
 	alone, planned Supply
 }
 
@@ -45,6 +47,9 @@ func (c Comparison) Reasons() []string {
 	}
 	if len(reasons) > 0 {
 		return reasons
+	}
+	if c.Untaught {
+		return nil
 	}
 	if c.alone.Short == 0 {
 		reasons = append(reasons, c.Alone.Name+" was never short of capacity, so that there was nothing to gain")

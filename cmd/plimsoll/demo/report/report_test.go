@@ -174,6 +174,11 @@ func TestCompare(t *testing.T) {
 		})
 	}
 	require.True(t, math.IsInf(Compare(early(), late(), target).Share(), 1))
+
+	untaught := Compare(late(), Run{Name: "with Plimsoll", Samples: day(17, 1)}, target)
+	untaught.Untaught = true
+	require.Empty(t, untaught.Reasons())
+	require.Contains(t, untaught.Summary(true), "knew no earlier day")
 }
 
 func TestSummary(t *testing.T) {

@@ -167,6 +167,9 @@ func (c Comparison) sentence() string {
 	if len(reasons) > 0 {
 		return "The day did not show what it should:\n- " + strings.Join(reasons, "\n- ")
 	}
+	if c.Untaught {
+		return "Both HPAs followed the users. The forecast knew no earlier day, so that it is not\njudged how much it helped."
+	}
 	if c.planned.Short == 0 {
 		return "Both HPAs followed the users. With schedule, forecast and override the shop was\nnever short of capacity."
 	}
