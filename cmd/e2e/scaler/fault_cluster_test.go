@@ -55,7 +55,7 @@ func prometheusGone(t *testing.T, w *world) {
 	s.forecastIs(t, "given up", func(f *v1alpha1.ScaleForecast) bool {
 		return f.Status.Effective == v1alpha1.ForecastDisarmed
 	})
-	s.event(t, "BoundsSinking", "ScaleForecast soon no longer asks for a floor")
+	s.event(t, "BoundsSinking", "ScaleForecast soon", "minReplicas sinks from")
 	require.NoError(t, w.Component(t.Context(), "start", "prometheus"))
 	s.forecastIs(t, "enforcing again", func(f *v1alpha1.ScaleForecast) bool {
 		return f.Status.Effective == v1alpha1.ForecastEnforcing && f.Status.Floor != nil

@@ -59,7 +59,7 @@ func (s *scene) letsGoOf(t *testing.T) {
 // person does.
 func (s *scene) sinksAtOnce(t *testing.T) {
 	t.Helper()
-	s.event(t, "BoundsSinking", "no longer asks for a floor")
+	s.event(t, "BoundsSinking", "minReplicas sinks from")
 	s.override(t, record.Override{Min: ptr.To(s.base.Min), Until: time.Now().Add(closing)})
 	s.bounds(t, s.base.Min, s.base.Max)
 	eventually(t, "the end of the override", func() error {

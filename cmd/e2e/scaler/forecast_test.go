@@ -21,5 +21,5 @@ func TestAForecastRaisesTheFloor(t *testing.T) {
 	s.forecastIs(t, "observing", func(f *v1alpha1.ScaleForecast) bool {
 		return f.Status.Effective == v1alpha1.ForecastObserving && f.Status.Floor != nil
 	})
-	s.event(t, "BoundsSinking", "ScaleForecast soon no longer asks for a floor")
+	s.event(t, "BoundsSinking", "ScaleForecast soon", "minReplicas sinks from")
 }
