@@ -27,6 +27,7 @@ import (
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
+	"github.com/plimsoll/plimsoll/adapter/rule"
 	"github.com/plimsoll/plimsoll/manifests"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/record"
@@ -94,35 +95,44 @@ func TestExamplesAreValid(t *testing.T) {
 	files, err := fs.Glob(manifests.Files, "examples/*.yaml")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
+	metrics := map[string]bool{}
+	hpas := map[string]*autoscalingv2.HorizontalPodAutoscaler{}
 	for _, file := range files {
 		text, err := manifests.Files.ReadFile(file)
 		require.NoError(t, err)
-		metrics := map[string]bool{}
 		for _, object := range documents(t, text) {
-			if k, ours := kinds[object.GetKind()]; ours {
-				require.Empty(t, k.validate(object), file)
-				requireCompiles(t, object, file)
+			if _, ours := kinds[object.GetKind()]; ours {
+				requireAccepted(t, kinds, object, file)
 				metric, _, _ := unstructured.NestedString(object.Object, "spec", "metric")
 				metrics[metric] = true
 				continue
 			}
-			hpa := &autoscalingv2.HorizontalPodAutoscaler{}
-			require.Equal(t, "HorizontalPodAutoscaler", object.GetKind(), file)
-			require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, hpa, true), file)
+			hpa := strictHPA(t, object, file)
 			override, err := record.ParseOverride(hpa.Annotations)
 			require.NoError(t, err, file)
 			require.True(t, override == nil || override.Min != nil, file)
-			for _, metric := range hpa.Spec.Metrics {
-				require.True(t, metric.Resource != nil || metrics[nameOf(metric)], "%s: no rule for the HPA's metric %q", file, nameOf(metric))
+			if other := hpas[hpa.Name]; other != nil {
+				require.Equal(t, other.Spec, hpa.Spec, "%s: the examples are one shop, and go together", file)
 			}
+			hpas[hpa.Name] = hpa
+		}
+	}
+	for _, hpa := range hpas {
+		for _, metric := range hpa.Spec.Metrics {
+			require.True(t, metrics[nameOf(metric)], "%s: no rule for the HPA's metric %q", hpa.Name, nameOf(metric))
 		}
 	}
 }
 
-// requireCompiles fails if an example's schedule or forecast has a mistake that the API server does not see.
+// requireCompiles fails if an object of ours has a mistake that the API server does not see.
 func requireCompiles(t *testing.T, object *unstructured.Unstructured, file string) {
 	t.Helper()
 	switch object.GetKind() {
+	case "MetricRule", "ClusterMetricRule":
+		one := &v1alpha1.MetricRule{} // the spec of a ClusterMetricRule is the same
+		require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, one, true), file)
+		_, err := rule.Compile(rule.Rule{Key: rule.Key{Namespace: one.Namespace, Name: one.Name}, Metric: one.Spec.Metric, Query: one.Spec.Query, Guard: one.Spec.Guard})
+		require.NoError(t, err, file)
 	case "ScaleSchedule":
 		one := &v1alpha1.ScaleSchedule{}
 		require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, one, true), file)
