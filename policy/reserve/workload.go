@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package reserve
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/plimsoll/plimsoll/policy/divide"
+	"github.com/plimsoll/plimsoll/policy/fit"
+)
+
+// Cluster is one cluster.
+type Cluster struct {
+	Name  string
+	Nodes []Node
+	// New are the empty nodes that its node groups may still add.
+	New []fit.Node
+}
+
+// Workload is one that runs in one or more of the clusters.
+type Workload struct {
+	Name     string // also the salt of its division
+	Replicas int64  // in all
+	// Clusters are those of its division (divide.Divide), with weights and limits.
+	Clusters []divide.Cluster
+	In       map[string]Presence // by cluster
+	Peaks    []Peak
+	Stays    bool // its replicas do not move when a cluster fails
+}
+
+// Presence is what a workload has in one cluster.
+type Presence struct {
+	Replicas int64
+	// Shape is that of its pods. Its nodes are indices of Cluster.Nodes; nil: all that count.
+	Shape fit.Shape
+	// New are the indices of Cluster.New on which they may run; nil: all.
+	New []int
+}
+
+// Peak is a demand that a schedule or a forecast has announced.
+type Peak struct {
+	Replicas    int64
+	From, Until time.Time
+	By          string // "ScaleSchedule shop/evening"
+}
+
+// Options are what a Headroom says.
+type Options struct {
+	Percent int64         // of what can be allocated, and of the replicas
+	Lead    time.Duration // how long before a peak its room is made
+}
+
+// Surge returns how many replicas beyond the present ones room is kept for, and for which peak ("" for none): the
+// percentage of the present ones or, from the lead before an announced peak until its end, what is missing to it and the
+// percentage of it.
+func (w Workload) Surge(o Options, now time.Time) (int64, string) {
+	most, by := count(w.Replicas), ""
+	for _, p := range w.Peaks {
+		if now.Before(p.From.Add(-o.Lead)) || !now.Before(p.Until) {
+			continue
+		}
+		if n := count(p.Replicas); n > most {
+			most, by = n, p.By
+		}
+	}
+	return count(most+Percent(most, o.Percent)) - count(w.Replicas), by
+}
+
+func count(replicas int64) int64 { return min(max(replicas, 0), divide.MaxReplicas) }
+
+// Next returns how many of the next replicas go to each cluster, and how many no cluster takes. It fails if the division
+// does.
+func (w Workload) Next(more int64) (map[string]int64, int64, error) {
+	now, err := divide.Divide(count(w.Replicas), w.Clusters, w.Name)
+	if err != nil {
+		return nil, 0, fmt.Errorf("the reserve of %s: %w", w.Name, err)
+	}
+	then, err := divide.Divide(count(w.Replicas+more), w.Clusters, w.Name)
+	if err != nil {
+		return nil, 0, fmt.Errorf("the reserve of %s: %w", w.Name, err)
+	}
+	for name, seats := range now.Seats {
+		then.Seats[name] -= seats
+	}
+	return then.Seats, then.Unplaced - now.Unplaced, nil
+}
