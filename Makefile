@@ -18,7 +18,7 @@ help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
-build: $(PROGRAMS) bin/localcluster ## build the programs into bin
+build: $(PROGRAMS) bin/localcluster bin/kubectl-plimsoll bin/kubectl_complete-plimsoll ## build the programs into bin
 
 # Go itself knows what is up to date.
 .PHONY: $(PROGRAMS) bin/localcluster
@@ -26,6 +26,10 @@ $(PROGRAMS):
 	$(GO) build -o $@ ./cmd/$(@F)
 bin/localcluster:
 	$(GO) build -C cmd/localcluster -o ../../bin/localcluster .
+
+# With bin on the PATH: `kubectl plimsoll`, and its words in kubectl's completion.
+bin/kubectl-plimsoll bin/kubectl_complete-plimsoll: | bin/plimsoll
+	ln -sf plimsoll $@
 
 .PHONY: components
 components: bin/localcluster ## build the local cluster's programs, once per machine

@@ -10,10 +10,26 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(run(arguments(os.Args), os.Stdout, os.Stderr)) }
+
+// completer is the name under which kubectl looks for a program that completes the words of its plugin.
+const completer = "kubectl_complete-plimsoll"
+
+// arguments are those after the program's name. kubectl calls the completer with the words typed so far, and expects the
+// answer that cobra gives under its hidden command.
+func arguments(args []string) []string {
+	if strings.TrimSuffix(filepath.Base(args[0]), ".exe") == completer {
+		return append([]string{cobra.ShellCompRequestCmd}, args[1:]...)
+	}
+	return args[1:]
+}
 
 // run returns the exit code: 0, or 1 (for bad input of some commands 2) after one sentence on stderr.
 func run(args []string, stdout *os.File, stderr io.Writer) int {

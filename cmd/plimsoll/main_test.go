@@ -54,3 +54,12 @@ func TestRun(t *testing.T) {
 		})
 	}
 }
+
+// What kubectl's completion calls is what our own completion answers.
+func TestKubectlCompletes(t *testing.T) {
+	require.Equal(t, []string{"lint", "-"}, arguments([]string{"/bin/kubectl-plimsoll", "lint", "-"}))
+	args := arguments([]string{"/opt/bin/kubectl_complete-plimsoll", "pause", ""})
+	code, stdout, stderr := execute(t, args...)
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "hpa/\nnamespace/\n")
+}

@@ -19,7 +19,8 @@ func newRoot(stdout *os.File, stderr io.Writer) *cobra.Command {
 		Short: "Business metrics, schedules and reserves for Kubernetes' HorizontalPodAutoscaler",
 		Long: `plimsoll explains the numbers that Plimsoll gives to HorizontalPodAutoscalers, and shows it at work.
 
-Installed on the PATH under the name kubectl-plimsoll it is also a kubectl plugin: "kubectl plimsoll explain metric ...".`,
+Installed on the PATH under the name kubectl-plimsoll it is also a kubectl plugin: "kubectl plimsoll explain metric ...";
+under the name kubectl_complete-plimsoll too, kubectl's own completion knows its words ("make build" makes both links).`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
