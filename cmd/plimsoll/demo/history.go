@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
@@ -52,7 +53,7 @@ func writePast(ctx context.Context, dir string, day shop.Day, first, until time.
 }
 
 func appendPast(appender storage.Appender, day shop.Day, first, until time.Time) error {
-	series := labels.FromStrings(labels.MetricName, metric, "job", "shop", "namespace", plannedNamespace, "pod", earlierPod)
+	series := labels.FromStrings(model.MetricNameLabel, metric, "job", "shop", "namespace", plannedNamespace, "pod", earlierPod)
 	var ref storage.SeriesRef
 	var err error
 	add := func(at time.Time, v float64) bool {

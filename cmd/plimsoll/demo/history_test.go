@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/tsdb"
@@ -25,7 +26,7 @@ func TestPastIsInTheStorage(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	live := db.Appender(t.Context())
-	_, err = live.Append(0, labels.FromStrings(labels.MetricName, metric, "namespace", plannedNamespace, "pod", "shop-a"), until.Add(2*time.Second).UnixMilli(), 5)
+	_, err = live.Append(0, labels.FromStrings(model.MetricNameLabel, metric, "namespace", plannedNamespace, "pod", "shop-a"), until.Add(2*time.Second).UnixMilli(), 5)
 	require.NoError(t, err)
 	require.NoError(t, live.Commit())
 

@@ -68,9 +68,9 @@ func (p planner) forecast() *v1alpha1.ScaleForecast {
 // intervalOf is the distance of the forecast's points: a hundredth of the day or less, in whole seconds of which the day
 // is a multiple.
 func intervalOf(day time.Duration) time.Duration {
-	for step := day / 100 / time.Second; step > 1; step-- {
-		if day%(step*time.Second) == 0 {
-			return step * time.Second
+	for step := (day / 100).Truncate(time.Second); step > time.Second; step -= time.Second {
+		if day%step == 0 {
+			return step
 		}
 	}
 	return time.Second
