@@ -27,14 +27,14 @@ const replicas = 1
 func TestAWindowRaisesTheBoundsAndGivesThemBack(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, shared, bounds.Bounds{Min: 2, Max: 20}, 50)
-	w := s.opens(t, window{fields: "minReplicas: 24, maxReplicas: 30, rampDown: 1s"})
-	s.bounds(t, 24, 30)
-	s.scaledTo(t, 24)
-	s.event(t, "BoundsHeld", "minReplicas held at 24 by ScaleSchedule sale/peak until", "2 is kept as base", "kubectl plimsoll override hpa/shop --min 2")
+	w := s.opens(t, window{fields: "minReplicas: 18, maxReplicas: 30, rampDown: 1s"})
+	s.bounds(t, 18, 30)
+	s.scaledTo(t, 18)
+	s.event(t, "BoundsHeld", "minReplicas held at 18 by ScaleSchedule sale/peak until", "2 is kept as base", "kubectl plimsoll override hpa/shop --min 2")
 	status := s.says(t, w.name, v1alpha1.ScheduleActive).Status
 	require.Equal(t, "peak", status.Active)
 	require.EqualValues(t, 1, status.Targets)
-	require.EqualValues(t, 24, *status.MinReplicas)
+	require.EqualValues(t, 18, *status.MinReplicas)
 	require.EqualValues(t, 30, *status.MaxReplicas)
 	require.NotEmpty(t, status.Next)
 	require.True(t, apierrors.IsConflict(s.tryServerSideApply(s.base)), "while Plimsoll has the fields, the owner's server-side apply conflicts")
@@ -94,6 +94,7 @@ func TestARaisedMaximumFollowsTheDemandDown(t *testing.T) {
 	s.bounds(t, 2, 13)
 	s.setDemand(40)
 	s.restored(t)
+	s.event(t, "BoundsRestored", "minReplicas 2", "maxReplicas 6")
 	s.scaledTo(t, 4)
 }
 
@@ -154,8 +155,7 @@ spec:
 	s.applyWindow(t, "{kind: Deployment, name: batch}", window{name: "night", begin: now.Add(-time.Minute), end: now.Add(onFor), fields: "minReplicas: 7, rampDown: 1s"})
 	s.batchHas(t, 7)
 	s.says(t, "night", v1alpha1.ScheduleActive)
-	s.applyWindow(t, "{kind: Deployment, name: batch}", window{name: "night", begin: now.Add(-time.Minute), end: now.Add(2 * closing), fields: "minReplicas: 5, rampDown: 1s"})
-	s.batchHas(t, 5)
+	s.applyWindow(t, "{kind: Deployment, name: batch}", window{name: "night", begin: now.Add(-time.Minute), end: now.Add(3 * closing), fields: "minReplicas: 7, rampDown: 1s"})
 	s.batchHas(t, 3)
 	s.says(t, "night", v1alpha1.ScheduleIdle)
 
