@@ -30,6 +30,10 @@ type ScaleForecastStatus struct {
 	// observedGeneration is the metadata.generation that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// target is the name of the HPA that this status speaks of. While it is not the spec's, floor counts for nobody.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Target string `json:"target,omitempty"`
 	// effective is what the forecast does: Enforcing, Observing (trusted, but mode is Observe) or Disarmed (not
 	// trusted).
 	// +optional
