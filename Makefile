@@ -36,7 +36,7 @@ components: bin/localcluster ## build the local cluster's programs, once per mac
 	@bin/localcluster build >/dev/null
 
 .PHONY: demo
-demo: build components ## a shop whose users an HPA follows; until Ctrl-C, or DURATION=3m
+demo: build components ## a shop's day, with an HPA alone and with Plimsoll; until Ctrl-C, or DURATION=5m
 	bin/plimsoll demo --duration=$(DURATION)
 
 .PHONY: test
