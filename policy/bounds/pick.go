@@ -170,7 +170,7 @@ func (e *evaluation) explainLosers(number func(Contribution) (int32, bool), winn
 		v := &e.out.Verdicts[i]
 		switch {
 		case w.outranks(c) > 0 && w.Override && !c.Override:
-			v.Why = fmt.Sprintf("the override %s beats it", w.Source)
+			v.Why = fmt.Sprintf("%s beats it", w.Source)
 		case w.outranks(c) > 0:
 			v.Why = fmt.Sprintf("its priority %d is below %d of %s", c.Priority, w.Priority, w.Source)
 		default:

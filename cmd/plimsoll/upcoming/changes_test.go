@@ -114,7 +114,7 @@ func TestChanges(t *testing.T) {
 OVERRULED ScaleSchedule shop/late: its priority 0 is below 5 of ScaleSchedule sale/sale
 `},
 		"an override ends after a window that it beats": {overridden, `
-         OVERRULED ScaleSchedule shop/late: the override Override anna beats it
+         OVERRULED ScaleSchedule shop/late: Override anna beats it
   17:00  live/shop  min 45 -> 10, max 50, in steps until 17:15
          Override anna ends (test)
 `},
