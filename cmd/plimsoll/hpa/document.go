@@ -53,6 +53,7 @@ type Workload struct {
 type Replicas struct {
 	Current       int32 `json:"current"` // that the HPA saw last
 	Desired       int32 `json:"desired"` // that it set last
+	Looked        bool  `json:"looked"`  // whether the HPA controller has looked at the HPA since it was created
 	Ready         int32 `json:"ready"`
 	Pending       int32 `json:"pending"`
 	Unschedulable int32 `json:"unschedulable"` // pending ones that no node has room for

@@ -70,7 +70,7 @@ func Describe(s *situation.Situation, out situation.Outcome, now time.Time) Docu
 		Workload: Workload{Kind: s.HPA.Spec.ScaleTargetRef.Kind, Name: s.HPA.Spec.ScaleTargetRef.Name},
 		Replicas: Replicas{
 			Current: s.Replicas, Desired: s.HPA.Status.DesiredReplicas, Ready: s.Pods.Ready, Pending: s.Pods.Pending,
-			Unschedulable: s.Pods.Unschedulable, LeadSeconds: s.Pods.Lead.Seconds(), LeadSamples: s.Pods.LeadSamples,
+			Looked: len(s.HPA.Status.Conditions) > 0, Unschedulable: s.Pods.Unschedulable, LeadSeconds: s.Pods.Lead.Seconds(), LeadSamples: s.Pods.LeadSamples,
 		},
 		Wanted: s.Wanted(),
 		Live:   upcoming.Bounds(situation.LiveBounds(s.HPA)), Decided: upcoming.Bounds(r.Bounds),

@@ -171,7 +171,11 @@ func (d Document) replicas() string {
 	} else {
 		text += "; what the metrics ask for is unknown"
 	}
-	text += fmt.Sprintf("; the HPA set %d", r.Desired)
+	if r.Looked {
+		text += fmt.Sprintf("; the HPA set %d", r.Desired)
+	} else {
+		text += "; the HPA is new, and its controller has not looked at it yet"
+	}
 	if r.LeadSamples > 0 {
 		text += fmt.Sprintf("; a pod takes %s to be Ready (90th percentile of %d)", human.Age(human.Seconds(r.LeadSeconds)), r.LeadSamples)
 	}
