@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/require"
 
@@ -63,7 +63,7 @@ func requireKnown(t *testing.T, known map[string]bool, expr, where string) {
 	require.NoError(t, err, where)
 	for _, selector := range parser.ExtractSelectors(parsed) {
 		for _, matcher := range selector {
-			if matcher.Name == labels.MetricName {
+			if matcher.Name == model.MetricNameLabel {
 				require.True(t, known[strings.TrimSuffix(matcher.Value, "_bucket")], "%s names %s, which nothing has", where, matcher.Value)
 			}
 		}
