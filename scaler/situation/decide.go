@@ -7,7 +7,6 @@ import (
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/schedule"
-	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
@@ -19,11 +18,8 @@ func (s *Situation) Decide(now time.Time) Outcome {
 	base := out.Adoption.Base
 	out.Schedule = schedule.Evaluate(s.Rules(), s.Observations(), now)
 	contributions := bounds.FromWindows(out.Schedule)
-	for i := range s.Forecasts {
-		if c, counts := fromForecast(&s.Forecasts[i]); counts {
-			contributions = append(contributions, c)
-		}
-	}
+	forecasts, problems, ofForecasts := s.fromForecasts(now)
+	contributions, out.Problems = append(contributions, forecasts...), problems
 	if s.override != nil && s.override.Active(now) {
 		out.Override = s.override
 		contributions = append(contributions, s.override.Contribution())
@@ -51,7 +47,7 @@ func (s *Situation) Decide(now time.Time) Outcome {
 	if out.Leave == "" {
 		out.Record = record.Record{Base: base, State: out.Result.State, Released: out.Schedule.Released, Owners: s.Record.Owners}
 	}
-	out.Next = s.next(&out, now)
+	out.Next = s.next(&out, ofForecasts, now)
 	return out
 }
 
@@ -91,27 +87,16 @@ func steps(state bounds.State, now time.Time) time.Time {
 	return state.Tail.Since.Add(now.Sub(state.Tail.Since).Truncate(time.Minute))
 }
 
-func fromForecast(f *v1alpha1.ScaleForecast) (bounds.Contribution, bool) {
-	if f.Spec.Mode != v1alpha1.ForecastEnforce || f.Status.Effective != v1alpha1.ForecastEnforcing || f.Status.Floor == nil {
-		return bounds.Contribution{}, false
-	}
-	reason := ""
-	for _, c := range f.Status.Conditions {
-		if c.Type == v1alpha1.ConditionReady {
-			reason = c.Message
-		}
-	}
-	return bounds.FromForecast(f.Name, reason, *f.Status.Floor, 0), true
-}
-
-// next is when the outcome may change although nobody changes an object.
-func (s *Situation) next(out *Outcome, now time.Time) time.Time {
+// next is when the outcome may change although nobody changes an object. ofForecasts is when the age of a forecast
+// changes whether it counts; zero: never.
+func (s *Situation) next(out *Outcome, ofForecasts, now time.Time) time.Time {
 	next := out.Schedule.Next
 	sooner := func(t time.Time) {
 		if t.After(now) && (next.IsZero() || t.Before(next)) {
 			next = t
 		}
 	}
+	sooner(ofForecasts)
 	if s.override != nil {
 		sooner(s.override.Since)
 		sooner(s.override.Until)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -67,9 +68,11 @@ func drawWorld(t *rapid.T) *world {
 		w.window(func(v *v1alpha1.ScheduleWindow) { drawWindow(t, v) })
 		w.schedules[len(w.schedules)-1].Spec.Priority = rapid.Int32Range(0, 1).Draw(t, "priority")
 	}
-	if rapid.Bool().Draw(t, "forecast") {
+	if rapid.Bool().Draw(t, "forecast") { // its newest value is too old now and then
+		newest := metav1.NewTime(noon.Add(time.Duration(rapid.IntRange(-300, 1200).Draw(t, "newest value")) * time.Minute))
 		f := v1alpha1.ScaleForecast{Spec: v1alpha1.ScaleForecastSpec{Mode: v1alpha1.ForecastEnforce}}
 		f.Name, f.Status.Effective, f.Status.Floor = "daily", v1alpha1.ForecastEnforcing, number(rapid.Int32Range(0, 120).Draw(t, "floor"))
+		f.Status.LastValueTime = &newest
 		w.forecasts = append(w.forecasts, f)
 	}
 	return w

@@ -44,9 +44,11 @@ type Outcome struct {
 	Result   bounds.Result
 	// Leave says why the bounds are left as they are, whatever Result says: "ScaledObject shop owns the HPA"; "": they
 	// are to be written.
-	Leave  string
-	Record record.Record // to keep
-	Next   time.Time     // look again then at the latest
+	Leave string
+	// Problems are wishes that do not count now, besides those of the situation: sentences.
+	Problems []string
+	Record   record.Record // to keep
+	Next     time.Time     // look again then at the latest
 }
 
 // LiveBounds are the bounds that the HPA has now.

@@ -217,6 +217,7 @@ func testForecast(t *testing.T, s *stage) {
 	set := func(effective v1alpha1.ForecastEffect, floor int32) {
 		t.Helper()
 		f.Status.Effective, f.Status.Floor = effective, of(floor)
+		f.Status.Target, f.Status.LastValueTime = "shop", &metav1.Time{Time: start}
 		require.NoError(t, s.c.Status().Update(ctxOf(s), f))
 	}
 	set(v1alpha1.ForecastDisarmed, 300)

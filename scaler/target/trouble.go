@@ -17,7 +17,7 @@ import (
 // standing is what is worth saying of a situation although nothing was written. Topics without news are there too, so
 // that what is over and comes again is news again.
 func standing(s *situation.Situation, out *situation.Outcome) []news {
-	return []news{ofOwner(s), ofPause(s), ofContest(s, out), ofProblems(s), ofCap(out), ofShortage(s)}
+	return []news{ofOwner(s), ofPause(s), ofContest(s, out), ofProblems(s, out), ofCap(out), ofShortage(s)}
 }
 
 // concerned says whether anything of Plimsoll wants something of the HPA.
@@ -59,8 +59,8 @@ func ofContest(s *situation.Situation, out *situation.Outcome) news {
 	return n
 }
 
-func ofProblems(s *situation.Situation) news {
-	text := strings.Join(s.Problems, "; ")
+func ofProblems(s *situation.Situation, out *situation.Outcome) news {
+	text := strings.Join(slices.Concat(s.Problems, out.Problems), "; ")
 	return news{topic: "problems", mark: text, reason: reasonProblem, warning: true, text: text}
 }
 

@@ -76,7 +76,8 @@ func forecastChanged(e event.UpdateEvent) bool {
 	if !isOld || !isNew {
 		return true
 	}
-	return old.Generation != f.Generation || old.Status.Effective != f.Status.Effective || !equal(old.Status.Floor, f.Status.Floor) ||
+	return old.Generation != f.Generation || old.Status.ObservedGeneration != f.Status.ObservedGeneration || old.Status.Target != f.Status.Target ||
+		old.Status.Effective != f.Status.Effective || !equal(old.Status.Floor, f.Status.Floor) ||
 		old.DeletionTimestamp.IsZero() != f.DeletionTimestamp.IsZero()
 }
 

@@ -79,7 +79,8 @@ func forecast(mode v1alpha1.ForecastMode, effect v1alpha1.ForecastEffect, floor 
 		ObjectMeta: metav1.ObjectMeta{Namespace: "live", Name: "users"},
 		Spec:       v1alpha1.ScaleForecastSpec{TargetRef: v1alpha1.TargetReference{Name: "shop"}, Mode: mode},
 		Status: v1alpha1.ScaleForecastStatus{
-			Effective: effect, Floor: number(floor), Trust: &v1alpha1.ForecastTrust{State: "Disarmed", Reason: "CoverageLow", Message: "it covers 0.71 of 0.95"},
+			Effective: effect, Floor: number(floor), Target: "shop", LastValueTime: &metav1.Time{Time: noon.Add(-time.Minute)},
+			Trust: &v1alpha1.ForecastTrust{State: "Disarmed", Reason: "CoverageLow", Message: "it covers 0.71 of 0.95"},
 		},
 	}
 }

@@ -34,7 +34,7 @@ func Problems(s *situation.Situation, out situation.Outcome) []Problem {
 	add := func(message string) {
 		found = append(found, Problem{Namespace: s.HPA.Namespace, HPA: s.HPA.Name, Message: message})
 	}
-	for _, message := range s.Problems {
+	for _, message := range slices.Concat(s.Problems, out.Problems) {
 		add(message)
 	}
 	planned := len(s.Schedules) > 0 || len(s.Forecasts) > 0 || s.Override() != nil
