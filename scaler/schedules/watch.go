@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,6 +28,13 @@ import (
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/record"
 	"github.com/plimsoll/plimsoll/scaler/situation"
+)
+
+// A look that failed is repeated after retryFirst, then twice as long each time, at most retryMost: a status is true
+// again soon after a long outage of the API server.
+const (
+	retryFirst = 50 * time.Millisecond
+	retryMost  = 30 * time.Second
 )
 
 // Add adds the controller to a manager, whose cache must have situation.Indexes and keep managedFields of HPAs.
@@ -49,7 +57,10 @@ func Add(mgr manager.Manager, o Options) error {
 		Watches(namespace, handler.EnqueueRequestsFromMapFunc(r.ofNamespace), builder.WithPredicates(predicate.Funcs{
 			CreateFunc: func(event.CreateEvent) bool { return false }, UpdateFunc: pauseChanged,
 		})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: o.Concurrency}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: o.Concurrency,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](retryFirst, retryMost),
+		}).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("set up the controller of ScaleSchedules: %w", err)

@@ -52,6 +52,9 @@ func TestOnCluster(t *testing.T) {
 		{"no such workload, and no scale", testNoTarget},
 		{"a refused write", testWriteFailed},
 		{"release", testRelease},
+		{"the owner's server-side apply of a Deployment", testApplyDeployment},
+		{"the owner's server-side apply of another kind", testApplyCustomKind},
+		{"release, and the owner's server-side apply", testApplyRelease},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, newStage(t, config, c)) })
 	}

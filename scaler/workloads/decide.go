@@ -48,7 +48,7 @@ func (w *Workload) Decide(now time.Time) situation.Outcome {
 		Observed: bounds.Observed{Paused: s.PausedBy != "" || s.Unreadable, Live: live},
 	})
 	if out.Leave == "" {
-		out.Record = record.Record{Base: bounds.Bounds{Min: base.Min, Max: base.Min}, State: kept(out.Result.State, s.Record.State), Released: out.Schedule.Released}
+		out.Record = record.Record{Base: asRecord(base.Min), State: kept(out.Result.State, s.Record.State), Released: out.Schedule.Released}
 	}
 	out.Next = w.next(&out, now)
 	return out
@@ -125,12 +125,16 @@ func kept(state, before bounds.State) bounds.State {
 	if state.Applied == nil {
 		return state
 	}
-	state.Applied = &bounds.Bounds{Min: state.Applied.Min, Max: state.Applied.Min}
+	applied := asRecord(state.Applied.Min)
+	state.Applied = &applied
 	if old := before.Applied; old != nil && old.Min == state.Applied.Min {
 		state.Since = before.Since
 	}
 	return state
 }
+
+// asRecord is a number of replicas as a record has it: bounds, whose maximum is 1 at least.
+func asRecord(replicas int32) bounds.Bounds { return bounds.Bounds{Min: replicas, Max: max(replicas, 1)} }
 
 // minutes lets a number that decays sink once a minute, not with every look at it.
 func minutes(tail *bounds.Tail, now time.Time) time.Time {

@@ -169,7 +169,11 @@ func (o Observer) refused(ctx context.Context, w *Workload) (string, error) {
 		return fmt.Sprintf("%s %s owns it; name that in spec.targetRef", owner.Kind, owner.Name), nil
 	}
 	var hpas autoscalingv2.HorizontalPodAutoscalerList
-	if err := o.Around.Reader.List(ctx, &hpas, client.InNamespace(w.Key.Namespace)); err != nil {
+	options := []client.ListOption{client.InNamespace(w.Key.Namespace)}
+	if o.Around.Indexed { // from a cache, and only read here: an HPA's status is large, and a namespace may have hundreds
+		options = append(options, client.UnsafeDisableDeepCopy)
+	}
+	if err := o.Around.Reader.List(ctx, &hpas, options...); err != nil {
 		return "", fmt.Errorf("list the HPAs of namespace %s: %w", w.Key.Namespace, err)
 	}
 	for i := range hpas.Items {

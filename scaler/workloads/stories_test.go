@@ -154,7 +154,16 @@ func testNoTarget(t *testing.T, s *stage) {
 	require.ErrorContains(t, err, "ConfigMap shop has no scale subresource")
 	_, err = s.controller.Observer.Observe(t.Context(), Key{s.namespace, "example.com/v1", "Nothing", "shop"})
 	require.ErrorAs(t, err, &never)
-	s.look(0)
+	look := func() time.Duration {
+		result, err := s.controller.Reconcile(t.Context(), s.key)
+		require.NoError(t, err)
+		return result.RequeueAfter
+	}
+	require.Zero(t, look(), "no schedule names it, so nobody waits for it")
+	s.schedule("minReplicas: 8")
+	require.Equal(t, idleLook, look())
+	s.key.Kind = "Nothing"
+	require.Zero(t, look())
 }
 
 // A controller without the right to write says so, and the record lets the next one go on.

@@ -41,7 +41,7 @@ func Add(mgr manager.Manager, o Options) (*Controller, error) {
 	}
 	observer.Around.Indexed, observer.Around.Zones, observer.Around.Now = o.Indexed, o.Zones, o.Now
 	c := &Controller{
-		Observer: observer, writer: Writer{Client: mgr.GetClient(), Scales: observer.Scales},
+		Observer: observer, writer: Writer{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Scales: observer.Scales, Now: o.Now},
 		recorder: mgr.GetEventRecorder("plimsoll-scaler"), now: o.Now, poll: o.Poll,
 	}
 	finder, err := newFinder(mgr)
@@ -53,7 +53,10 @@ func Add(mgr manager.Manager, o Options) (*Controller, error) {
 		WatchesRawSource(source.TypedKind(mgr.GetCache(), &v1alpha1.ScaleSchedule{}, ofSchedules())).
 		WatchesRawSource(source.TypedKind(mgr.GetCache(), &autoscalingv2.HorizontalPodAutoscaler{}, c.ofHPAs())).
 		WatchesRawSource(source.TypedFunc[Key](finder.start)).
-		WithOptions(controller.TypedOptions[Key]{MaxConcurrentReconciles: o.Concurrency}).
+		WithOptions(controller.TypedOptions[Key]{
+			MaxConcurrentReconciles: o.Concurrency,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[Key](retryFirst, retryMost),
+		}).
 		WithLogConstructor(func(key *Key) klog.Logger {
 			if key == nil {
 				return mgr.GetLogger().WithName("workloads")
@@ -66,6 +69,13 @@ func Add(mgr manager.Manager, o Options) (*Controller, error) {
 	}
 	return c, nil
 }
+
+// A look that failed is repeated after retryFirst, then twice as long each time, at most retryMost: a window begins on
+// time also after a long outage of the API server.
+const (
+	retryFirst = 50 * time.Millisecond
+	retryMost  = 30 * time.Second
+)
 
 type queue = workqueue.TypedRateLimitingInterface[Key]
 

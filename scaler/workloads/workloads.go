@@ -103,9 +103,9 @@ func (c *Controller) once(ctx context.Context, key Key) (reconcile.Result, error
 	switch {
 	case apierrors.IsNotFound(err) || errors.As(err, &never):
 		c.failures.Delete(key)
-		return reconcile.Result{RequeueAfter: idleLook}, nil
+		return c.untilThere(ctx, key)
 	case apierrors.IsForbidden(err): // the schedule's status says so
-		return reconcile.Result{RequeueAfter: idleLook}, nil
+		return c.untilThere(ctx, key)
 	case err != nil:
 		return reconcile.Result{}, fmt.Errorf("observe %s: %w", key, err)
 	case len(w.Around.Schedules) == 0 && w.Object.Labels[HeldLabel] == "" && w.Around.Record.Empty():
@@ -131,6 +131,15 @@ func (c *Controller) once(ctx context.Context, key Key) (reconcile.Result, error
 	}
 	c.tell(w, &out, before, changed)
 	return c.again(w, &out, now), nil
+}
+
+// untilThere looks again at a workload that cannot be had, as long as a schedule names it.
+func (c *Controller) untilThere(ctx context.Context, key Key) (reconcile.Result, error) {
+	schedules, err := c.Observer.schedules(ctx, key)
+	if err != nil || len(schedules) == 0 {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: idleLook}, nil
 }
 
 // failed remembers why a write failed, unless it is only to be tried again, and returns it.
