@@ -99,28 +99,16 @@ func (d *decision) division(replicas int64, of func(*member) Cluster) Division {
 // way back, then to capped ones (pods that wait let node groups grow), last to drained ones, which keep them.
 func (d *decision) divide() {
 	goals := d.seats(d.plan.Replicas, d.limit)
-	relaxed := []func(*member) bool{
-		func(m *member) bool { return (m.returning() || m.back) && !m.Drain },
-		func(m *member) bool { return m.capped(d.now) != nil && !m.Drain && !m.returning() && !m.back },
-		func(m *member) bool { return m.Drain },
-	}
-	for _, held := range relaxed {
+	for _, relaxed := range []func(*member) *int64{d.limitBack, d.limitCapped, d.limitDrained} {
 		if total(goals) >= d.plan.Replicas {
 			break
 		}
 		goals = d.division(d.plan.Replicas, func(m *member) Cluster {
-			c := Cluster{Name: m.Name, Weight: m.Weight, Min: goals[m.Name], Max: d.limit(m)}
-			switch {
-			case m.silent() || !held(m):
-				c.Max = new(max(goals[m.Name], orMost(c.Max)))
-			case m.Drain:
-				c.Max = new(m.Replicas)
-			case m.returning() || m.back:
-				c.Max = new(max(goals[m.Name], orMost(lesser(m.Max, m.capped(d.now)))))
-			default:
-				c.Max = new(max(goals[m.Name], orMost(m.Max)))
+			most := max(goals[m.Name], orMost(d.limit(m)))
+			if !m.silent() {
+				most = max(most, orMost(relaxed(m)))
 			}
-			return c
+			return Cluster{Name: m.Name, Weight: m.Weight, Min: goals[m.Name], Max: &most}
 		}).Seats
 	}
 	for _, m := range d.members {
@@ -132,6 +120,30 @@ func (d *decision) divide() {
 	case sum < d.plan.Replicas:
 		d.note(nil, Unplaced, "no member takes %d of %d replicas", d.plan.Replicas-sum, d.plan.Replicas)
 	}
+}
+
+// limitBack lets members have all their seats that are on their way back.
+func (d *decision) limitBack(m *member) *int64 {
+	if m.Drain {
+		return d.limit(m)
+	}
+	return lesser(m.Max, m.capped(d.now))
+}
+
+// limitCapped lets them have more than they are capped at.
+func (*decision) limitCapped(m *member) *int64 {
+	if m.Drain {
+		return new(int64(0))
+	}
+	return m.Max
+}
+
+// limitDrained lets members that are drained keep what they have.
+func (d *decision) limitDrained(m *member) *int64 {
+	if m.Drain {
+		return &m.Replicas
+	}
+	return d.limitCapped(m)
 }
 
 func orMost(limit *int64) int64 {
@@ -161,8 +173,9 @@ func (d *decision) aim() {
 	}
 	slices.SortStableFunc(above, func(a, b *member) int { return cmp.Compare(b.Replicas-b.goal, a.Replicas-a.goal) })
 	for _, m := range above {
-		give := max(min(spare, m.ready()-m.goal), 0)
-		target := max(m.goal, m.ready()-give)
+		may := min(m.Ready, m.Replicas) // that it loses by this, at most
+		give := max(min(spare, may-m.goal), 0)
+		target := max(m.goal, may-give)
 		spare -= give
 		d.plan.Targets[m.Name] = target
 		if target > m.goal {

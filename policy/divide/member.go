@@ -43,7 +43,7 @@ type Member struct {
 	Replicas int64 // spec.replicas there
 	Ready    int64 // ready pods there
 	Stuck    int64 // pods that have been waiting for a node for longer than the start-up time allows
-	Refused  bool  // the last raise was refused: by a quota, by admission
+	Refused  bool  // the last raise was refused, as a whole: by admission; what a quota would let through belongs in Max
 }
 
 // silent: it cannot be written or what it runs is not known.

@@ -49,7 +49,9 @@ func TestWeight(t *testing.T) {
 	}
 }
 
-func twoClusters() []divide.Cluster { return []divide.Cluster{{Name: "a", Min: 1}, {Name: "b", Min: 1}} }
+func twoClusters() []divide.Cluster {
+	return []divide.Cluster{{Name: "a", Min: 1}, {Name: "b", Min: 1}}
+}
 
 func TestWeights(t *testing.T) {
 	s := divide.DefaultSmoothing()
