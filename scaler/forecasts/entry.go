@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/policy/forecast"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
@@ -56,8 +58,9 @@ type entry struct {
 	risen    time.Time // when the floor last rose
 	restored bool      // the status was read
 
-	written   *v1alpha1.ScaleForecastStatus // as it was last written, or found at the start
+	written   *v1alpha1.ScaleForecastStatus // as the API server has it: last written, or found
 	writtenAt time.Time
+	version   atomic.Pointer[string] // of the object with the written status; nil: it is to be taken from the next one read
 
 	shown atomic.Pointer[shown]
 }
@@ -124,7 +127,6 @@ func (e *entry) restore(status *v1alpha1.ScaleForecastStatus, interval time.Dura
 		return
 	}
 	e.restored = true
-	e.written = status.DeepCopy()
 	if status.LeadTimeFrom == leadMeasured {
 		if d, err := time.ParseDuration(status.LeadTime); err == nil && d > 0 {
 			e.measured = d
@@ -139,6 +141,37 @@ func (e *entry) restore(status *v1alpha1.ScaleForecastStatus, interval time.Dura
 	}
 	at := status.LastValueTime.Time
 	e.held = model.Held{Floor: model.Before(*status.Floor, now.Sub(at), interval, model.Patience(lead, interval)), At: at}
+}
+
+// adopt takes the status of an object that was read where it is newer than what was written: somebody else wrote it, such
+// as a former leader or a restore, and it is compared with what should be there. A cache may be behind this loop's own write.
+func (e *entry) adopt(f *v1alpha1.ScaleForecast) {
+	if v := e.version.Load(); v != nil && !newer(f.ResourceVersion, *v) {
+		return
+	}
+	e.written = f.Status.DeepCopy()
+	e.version.Store(&f.ResourceVersion)
+}
+
+// newer says whether a resource version is later than another one. What cannot be compared counts as later where it differs.
+func newer(a, b string) bool {
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	if err != nil {
+		return a != b
+	}
+	return order > 0
+}
+
+// wrote says whether an object is one that this loop wrote, or read already.
+func (s *entries) wrote(object client.Object) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.all[client.ObjectKeyFromObject(object)]
+	if e == nil {
+		return false
+	}
+	v := e.version.Load()
+	return v != nil && !newer(object.GetResourceVersion(), *v)
 }
 
 // armed says whether the status that was found says so.

@@ -11,6 +11,7 @@ import (
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -42,7 +43,7 @@ func Add(mgr manager.Manager, o Options) error {
 		return err
 	}
 	err = builder.ControllerManagedBy(mgr).Named(controllerName).
-		For(&v1alpha1.ScaleForecast{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.ScaleForecast{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, l.othersStatus()))).
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(l.forecastsOf), builder.WithPredicates(hpaChanges())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: o.Workers}).
 		Complete(l)
@@ -77,6 +78,22 @@ func (l *loop) forecastsOf(ctx context.Context, hpa client.Object) []reconcile.R
 		}
 	}
 	return out
+}
+
+// othersStatus are changes by others of what the bounds are made from: the loop writes back what it decided.
+func (l *loop) othersStatus() predicate.Predicate {
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			was, isForecast := e.ObjectOld.(*v1alpha1.ScaleForecast)
+			is, isStill := e.ObjectNew.(*v1alpha1.ScaleForecast)
+			if !isForecast || !isStill {
+				return true
+			}
+			changed := was.Status.Effective != is.Status.Effective || was.Status.Target != is.Status.Target ||
+				!ptr.Equal(was.Status.Floor, is.Status.Floor)
+			return changed && !l.entries.wrote(is)
+		},
+	}
 }
 
 // hpaChanges are those that a floor depends on. An HPA's status changes every 15 seconds, mostly in its metrics only.

@@ -46,6 +46,7 @@ func (l *loop) Reconcile(ctx context.Context, request reconcile.Request) (reconc
 	}
 	now := l.options.Now()
 	e := l.entries.of(request.NamespacedName, f.UID)
+	e.adopt(f)
 	in, seen, err := l.look(ctx, f, e, now)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -59,7 +60,11 @@ func (l *loop) Reconcile(ctx context.Context, request reconcile.Request) (reconc
 		return reconcile.Result{}, fmt.Errorf("cannot look ahead with what ScaleForecast %s has learned: %w", request, err)
 	}
 	e.show(&in, v)
-	if err := l.write(ctx, f, e, statusOf(f, e, &in, v, seen), now); err != nil {
+	err = l.write(ctx, f, e, statusOf(f, e, &in, v, seen), now)
+	switch {
+	case apierrors.IsConflict(err): // the object has changed since it was read
+		return reconcile.Result{RequeueAfter: conflictWait}, nil
+	case err != nil:
 		return reconcile.Result{}, err
 	}
 	if v.Next > 0 {
@@ -71,6 +76,8 @@ func (l *loop) Reconcile(ctx context.Context, request reconcile.Request) (reconc
 const (
 	// leastWait between two looks at one forecast.
 	leastWait = 10 * time.Millisecond
+	// conflictWait is until the cache has what somebody else has written.
+	conflictWait = 200 * time.Millisecond
 	// idleWait is for forecasts that have nothing to ask: their objects' changes are watched, and this is for what is not,
 	// such as a MetricRule.
 	idleWait = time.Minute

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -118,13 +119,21 @@ func (l *loop) write(ctx context.Context, f *v1alpha1.ScaleForecast, e *entry, s
 	}
 	before, after := f.DeepCopy(), f.DeepCopy()
 	before.Status, after.Status = *e.written.DeepCopy(), *s.DeepCopy()
-	err := l.client.Status().Patch(ctx, after, client.MergeFrom(before), client.FieldOwner(record.Manager))
+	if v := e.version.Load(); v != nil { // the cache may be behind
+		before.ResourceVersion = *v
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	err := l.client.Status().Patch(ctx, after, patch, client.FieldOwner(record.Manager))
 	l.metrics.wrote(err)
+	if apierrors.IsConflict(err) {
+		e.version.Store(nil) // versions may even have gone back, where etcd was restored
+	}
 	if err != nil {
 		return client.IgnoreNotFound(err)
 	}
 	was := e.written
 	e.written, e.writtenAt = s, now
+	e.version.Store(&after.ResourceVersion)
 	l.tell(f, was, s)
 	return nil
 }
