@@ -51,7 +51,8 @@ func Adopt(live, base Bounds, s State, now time.Time) Adoption {
 			base.Max, applied.Max = live.Max, live.Max
 		}
 		s.Applied = &applied
-		return Adoption{Change: Edited, Base: base, State: s}
+		// With one field edited, the other may not go with it: a minimum set under a raised maximum is at most the own one.
+		return Adoption{Change: Edited, Base: sane(base), State: s}
 	}
 	if live == applied {
 		return Adoption{Base: base, State: s}

@@ -196,6 +196,10 @@ func TestAdopt(t *testing.T) {
 	require.Equal(t, Edited, a.Change)
 	require.Equal(t, Bounds{2, 50}, a.Base, "the field that is as it was written is not the user's")
 
+	raised := Bounds{400, 1000}
+	a = Adopt(Bounds{500, 1000}, base, State{Applied: &raised}, noon)
+	require.Equal(t, Bounds{100, 100}, a.Base, "a minimum set under a raised maximum is at most the own one")
+
 	for i := range MaxReverts {
 		now := noon.Add(time.Duration(i) * time.Minute)
 		a = Adopt(base, base, state, now)

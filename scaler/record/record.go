@@ -7,6 +7,7 @@ package record
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -62,8 +63,8 @@ func (r Record) memoryless() bool {
 
 // baseText and appliedText are the annotations' documents. People read them, so their words are plain.
 type baseText struct {
-	Min    int32   `json:"min"`
-	Max    int32   `json:"max"`
+	Min    *int32  `json:"min"`
+	Max    *int32  `json:"max"`
 	Owners []Owner `json:"owners,omitempty"`
 }
 
@@ -98,31 +99,59 @@ type releasedText struct {
 }
 
 // Parse reads the record of an HPA's annotations. The error names the annotation; what can be read is returned with it.
-func Parse(annotations map[string]string) (Record, error) {
+func Parse(annotations map[string]string) (Record, error) { return parse(annotations, 1) }
+
+// ParseWorkload reads the record of a workload without an HPA, which may be one of no replicas.
+func ParseWorkload(annotations map[string]string) (Record, error) { return parse(annotations, 0) }
+
+// parse reads a record in which no maximum is below leastMax.
+func parse(annotations map[string]string, leastMax int32) (Record, error) {
 	var r Record
 	base, applied := annotations[BaseAnnotation], annotations[AppliedAnnotation]
-	if applied == "" && base == "" {
-		return r, nil
-	}
-	var b baseText
 	if base != "" {
-		if err := json.Unmarshal([]byte(base), &b); err != nil {
-			return r, fmt.Errorf("annotation %s cannot be read, so the user's own bounds are unknown (%w); write {\"min\":N,\"max\":M} there", BaseAnnotation, err)
+		var b baseText
+		err := json.Unmarshal([]byte(base), &b)
+		if err == nil {
+			r.Base, err = boundsOf(b.Min, b.Max, leastMax)
 		}
-		r.Base, r.Owners = bounds.Bounds{Min: b.Min, Max: b.Max}, b.Owners
+		if err != nil {
+			return Record{}, fmt.Errorf("annotation %s cannot be read, so the user's own bounds are unknown (%w); write {\"min\":N,\"max\":M} there", BaseAnnotation, err)
+		}
+		r.Owners = b.Owners
 	}
 	if applied == "" {
 		return r, nil
 	}
 	var a appliedText
-	if err := json.Unmarshal([]byte(applied), &a); err != nil {
+	err := json.Unmarshal([]byte(applied), &a)
+	if err == nil && (a.Min != nil || a.Max != nil) {
+		_, err = boundsOf(a.Min, a.Max, leastMax)
+	}
+	if err != nil {
 		return r, fmt.Errorf("annotation %s cannot be read, so what was applied is unknown (%w); remove it and set the bounds to those of %s", AppliedAnnotation, err, BaseAnnotation)
 	}
-	if a.Min != nil && a.Max != nil && base == "" {
+	if a.Min != nil && base == "" {
 		return r, fmt.Errorf("annotation %s is missing although %s says that other bounds are applied; write the HPA's own {\"min\":N,\"max\":M} there", BaseAnnotation, AppliedAnnotation)
 	}
 	a.into(&r)
 	return r, nil
+}
+
+// boundsOf are bounds that the API server would take. The error says what is wrong with them.
+func boundsOf(low, high *int32, leastMax int32) (bounds.Bounds, error) {
+	switch {
+	case low == nil:
+		return bounds.Bounds{}, errors.New("min is missing")
+	case high == nil:
+		return bounds.Bounds{}, errors.New("max is missing")
+	case *low < 0:
+		return bounds.Bounds{}, fmt.Errorf("min is %d; it must not be negative", *low)
+	case *high < leastMax:
+		return bounds.Bounds{}, fmt.Errorf("max is %d; it must be at least %d", *high, leastMax)
+	case *low > *high:
+		return bounds.Bounds{}, fmt.Errorf("min %d is above max %d", *low, *high)
+	}
+	return bounds.Bounds{Min: *low, Max: *high}, nil
 }
 
 func (a appliedText) into(r *Record) {
@@ -156,7 +185,7 @@ func (r Record) Format() (base, applied string) {
 	}
 	// The base stays after its bounds are back until their fields are handed back too, which a crash may delay.
 	if r.State.Applied != nil || len(r.Owners) > 0 {
-		base = encode(baseText{Min: r.Base.Min, Max: r.Base.Max, Owners: r.Owners})
+		base = encode(baseText{Min: &r.Base.Min, Max: &r.Base.Max, Owners: r.Owners})
 	}
 	if r.memoryless() {
 		return base, ""

@@ -8,6 +8,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
 // Around observes what is around a workload without an HPA: its pods, the targets that its schedules wait for, what
@@ -19,7 +20,7 @@ func (o Observer) Around(ctx context.Context, standIn *autoscalingv2.HorizontalP
 	if s.Pods, err = o.pods(ctx, standIn); err != nil {
 		return nil, err
 	}
-	s.readAnnotations()
+	s.readWith(record.ParseWorkload)
 	if s.PausedBy, err = o.pausedBy(ctx, s); err != nil {
 		return nil, err
 	}

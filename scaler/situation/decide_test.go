@@ -165,6 +165,20 @@ func TestDecideLeavesAlone(t *testing.T) {
 	}
 }
 
+// A base that says nothing sensible is not one: the bounds stay, where they would have been cut.
+func TestDecideBadBase(t *testing.T) {
+	for _, base := range []string{`{}`, `null`, `{"min":5}`, `{"min":-7,"max":-3}`, `{"min":0,"max":0}`} {
+		w := newWorld(10, 100)
+		w.window(func(v *v1alpha1.ScheduleWindow) { v.MinReplicas = number(40) })
+		w.look(noon)
+		w.hpa.Annotations[record.BaseAnnotation] = base
+		out, wrote := w.look(noon.Add(5 * time.Hour))
+		require.Equal(t, "the record in its annotations cannot be read", out.Leave, base)
+		require.False(t, wrote)
+		require.Equal(t, bounds.Bounds{Min: 40, Max: 100}, LiveBounds(w.hpa))
+	}
+}
+
 func TestDecideBadSchedule(t *testing.T) {
 	w := newWorld(10, 100)
 	w.window(func(v *v1alpha1.ScheduleWindow) { v.Start, v.Schedule = "", "61 * * * *"; v.MinReplicas = number(90) })

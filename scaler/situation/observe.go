@@ -150,10 +150,13 @@ func (o Observer) indexValues(values ...string) []string {
 	return values[:1]
 }
 
-// readAnnotations reads the record and the override.
-func (s *Situation) readAnnotations() {
+// readAnnotations reads the record and the override of an HPA.
+func (s *Situation) readAnnotations() { s.readWith(record.Parse) }
+
+// readWith reads the record, in the way of an HPA or of a workload without one, and the override.
+func (s *Situation) readWith(parse func(map[string]string) (record.Record, error)) {
 	var err error
-	s.Record, err = record.Parse(s.HPA.Annotations)
+	s.Record, err = parse(s.HPA.Annotations)
 	live := LiveBounds(s.HPA)
 	switch {
 	case err != nil:
