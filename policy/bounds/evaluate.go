@@ -214,9 +214,7 @@ func (e *evaluation) makeRoom(top, floor claim) claim {
 	return claim{value: room, by: floor.by, contribution: floor.contribution}
 }
 
-// hold returns the maximum: the wanted one, or as much more of the present one as the HPA needs now and a tenth, because
-// the HPA may scale up at the moment at which the maximum is written, and would be cut back to it. It never exceeds the
-// present one for that, so it follows demand down and not up.
+// hold returns the maximum: the wanted one, or as much more of the present one as the HPA needs now, with room.
 func (e *evaluation) hold(top claim, sinking int32) int32 {
 	present := e.Base.Max
 	if e.State.Applied != nil {
@@ -232,9 +230,16 @@ func (e *evaluation) hold(top claim, sinking int32) int32 {
 	if need <= top.value {
 		return top.value
 	}
-	held := int32(min(int64(present), int64(need)+max(1, int64(need)/10)))
+	held := WithRoom(need, present)
 	e.note(Restoring, "maxReplicas goes from %d to %d as the HPA needs fewer; now it needs %d", held, top.value, need)
 	return held
+}
+
+// WithRoom is a maximum for an HPA that needs so many replicas now: a tenth more, because it may scale up at the moment
+// at which the maximum is written, and would be cut back to it. It never exceeds the present one for that, so it follows
+// demand down and not up.
+func WithRoom(need, present int32) int32 {
+	return int32(min(int64(present), int64(need)+max(1, int64(need)/10)))
 }
 
 // win records a contribution's success.

@@ -25,7 +25,7 @@ type Released struct {
 	Base   bounds.Bounds // the user's own
 	// Changed says that something is written: bounds, annotations or ownership.
 	Changed bool
-	// MaxKept says that maxReplicas is left above the user's own, because the HPA needs as much now.
+	// MaxKept says that maxReplicas is left above the user's own, because the HPA needs more than that now.
 	MaxKept bool
 	// Message says in a sentence what was done, and what is left to do.
 	Message string
@@ -33,7 +33,7 @@ type Released struct {
 
 // Release lets go of one HPA for good: the user's own bounds come back, the fields' ownership with them, and nothing of
 // Plimsoll stays in the annotations. Nothing is cut: where the HPA needs more than its own maximum now, the maximum
-// stays at what it needs. The scaler must not run any more, or it would begin anew. With dryRun nothing is written.
+// stays at what it needs and a tenth more. The scaler must not run any more, or it would begin anew. With dryRun nothing is written.
 // An HPA that is gone, or that has nothing of Plimsoll, is no error.
 func Release(ctx context.Context, c client.Client, key types.NamespacedName, now time.Time, dryRun bool) (Released, error) {
 	var released Released
@@ -84,13 +84,13 @@ func planRelease(s *situation.Situation) (Released, wish) {
 	}
 	r.Changed = true
 	r.After = r.Base
-	if needed := min(live.Max, s.Needed()); needed > r.Base.Max {
-		r.After.Max, r.MaxKept = needed, true
+	if needed := s.Needed(); min(live.Max, needed) > r.Base.Max {
+		r.After.Max, r.MaxKept = bounds.WithRoom(needed, live.Max), true
 	}
 	want.bounds = r.After
 	r.Message = fmt.Sprintf("minReplicas %d -> %d, maxReplicas %d -> %d: the HPA's own", live.Min, r.After.Min, live.Max, r.After.Max)
 	if r.MaxKept {
-		r.Message = fmt.Sprintf("minReplicas %d -> %d; maxReplicas stays at %d, because the HPA needs as many now: set its own %d when it needs no more than that",
+		r.Message = fmt.Sprintf("minReplicas %d -> %d; maxReplicas stays at %d, because the HPA needs about as many now: set its own %d when it needs no more than that",
 			live.Min, r.After.Min, r.After.Max, r.Base.Max)
 	}
 	return r, want
