@@ -19,6 +19,7 @@ import (
 
 // identity is what a model is learned from: another one is learned anew.
 type identity struct {
+	target        string // the HPA's name
 	query         string
 	interval      time.Duration
 	quantile      float64
@@ -27,8 +28,8 @@ type identity struct {
 	given         bool
 }
 
-func identityOf(rule forecast.Rule, query string) identity {
-	id := identity{query: query, interval: rule.Interval, quantile: rule.Quantile, lead: rule.Lead, maxLead: rule.MaxLead}
+func identityOf(rule forecast.Rule, target, query string) identity {
+	id := identity{target: target, query: query, interval: rule.Interval, quantile: rule.Quantile, lead: rule.Lead, maxLead: rule.MaxLead}
 	if rule.Seasons != nil {
 		id.seasons, id.given = *rule.Seasons, true
 	}
@@ -57,6 +58,7 @@ type entry struct {
 	held     model.Held
 	risen    time.Time // when the floor last rose
 	restored bool      // the status was read
+	target   string    // the name of the HPA that all of this is about
 
 	written   *v1alpha1.ScaleForecastStatus // as the API server has it: last written, or found
 	writtenAt time.Time
@@ -121,12 +123,37 @@ func (e *entry) reload() {
 	e.loading, e.buffer, e.next, e.asked, e.retry, e.failed, e.renewAt = true, nil, time.Time{}, time.Time{}, time.Time{}, 0, 0
 }
 
+// aim takes the HPA that is named now. What was known of another one, its floor above all, is nothing to this one.
+func (e *entry) aim(target string) {
+	if e.target == target {
+		return
+	}
+	if e.target != "" {
+		e.identity, e.model, e.problem, e.censored = identity{}, nil, model.Problem{}, false
+		e.measured, e.held, e.risen = 0, model.Held{}, time.Time{}
+		e.reload()
+	}
+	e.target = target
+}
+
+// speaksOf says whether a forecast's status is about the HPA that its spec names.
+func speaksOf(f *v1alpha1.ScaleForecast, status *v1alpha1.ScaleForecastStatus) bool {
+	if status.Target == "" { // nothing was written yet, or by a version that did not tell
+		return status.ObservedGeneration == f.Generation
+	}
+	return status.Target == f.Spec.TargetRef.Name
+}
+
 // restore takes from the status what a scaler before this one knew.
-func (e *entry) restore(status *v1alpha1.ScaleForecastStatus, interval time.Duration, now time.Time) {
+func (e *entry) restore(f *v1alpha1.ScaleForecast, interval time.Duration, now time.Time) {
 	if e.restored {
 		return
 	}
 	e.restored = true
+	status := &f.Status
+	if !speaksOf(f, status) {
+		return
+	}
 	if status.LeadTimeFrom == leadMeasured {
 		if d, err := time.ParseDuration(status.LeadTime); err == nil && d > 0 {
 			e.measured = d
@@ -174,9 +201,9 @@ func (s *entries) wrote(object client.Object) bool {
 	return v != nil && !newer(object.GetResourceVersion(), *v)
 }
 
-// armed says whether the status that was found says so.
-func (e *entry) armed() bool {
-	return e.written != nil && e.written.Trust != nil && e.written.Trust.State == string(forecast.Armed)
+// armed says whether the status that was found says so of this HPA.
+func (e *entry) armed(f *v1alpha1.ScaleForecast) bool {
+	return speaksOf(f, e.written) && e.written.Trust != nil && e.written.Trust.State == string(forecast.Armed)
 }
 
 // Times at which a point is asked for.

@@ -99,8 +99,9 @@ func (l *loop) look(ctx context.Context, f *v1alpha1.ScaleForecast, e *entry, no
 		in.Rule.Enforce = f.Spec.Mode == v1alpha1.ForecastEnforce
 		in.Rule.Interval = max(rule.Interval, time.Second)
 	}
-	e.restore(&f.Status, in.Rule.Interval, now)
-	in.Armed = e.armed()
+	e.aim(f.Spec.TargetRef.Name)
+	e.restore(f, in.Rule.Interval, now)
+	in.Armed = e.armed(f)
 	seen := sight{query: f.Spec.Query, censored: func(float64) bool { return false }}
 	s, err := l.observer.Observe(ctx, types.NamespacedName{Namespace: f.Namespace, Name: f.Spec.TargetRef.Name})
 	switch {
@@ -188,7 +189,7 @@ func (l *loop) ask(ctx context.Context, f *v1alpha1.ScaleForecast, e *entry, in 
 		in.Problem = e.problem
 		return idleWait, nil
 	}
-	e.begin(identityOf(in.Rule, seen.query))
+	e.begin(identityOf(in.Rule, in.Target.Name, seen.query))
 	if e.model != nil && !e.model.Aim(in.Lead) && !e.loading {
 		e.reload()
 	}

@@ -30,7 +30,10 @@ const (
 // statusOf is the status to be shown. What is not known anew stays as it was.
 func statusOf(f *v1alpha1.ScaleForecast, e *entry, in *model.Input, v model.Verdict, seen sight) *v1alpha1.ScaleForecastStatus {
 	s := e.written.DeepCopy()
-	s.ObservedGeneration = f.Generation
+	if !speaksOf(f, s) {
+		s = &v1alpha1.ScaleForecastStatus{Conditions: s.Conditions}
+	}
+	s.ObservedGeneration, s.Target = f.Generation, f.Spec.TargetRef.Name
 	s.Effective = v.Effective
 	s.Floor = nil
 	if v.Asks {
@@ -141,7 +144,7 @@ func (l *loop) write(ctx context.Context, f *v1alpha1.ScaleForecast, e *entry, s
 // acts says whether two statuses differ in what somebody acts on.
 func acts(a, b *v1alpha1.ScaleForecastStatus) bool {
 	floor := !equality.Semantic.DeepEqual(a.Floor, b.Floor) && (b.Effective != v1alpha1.ForecastDisarmed || a.Floor == nil || b.Floor == nil)
-	return floor || a.Effective != b.Effective || a.ObservedGeneration != b.ObservedGeneration ||
+	return floor || a.Effective != b.Effective || a.Target != b.Target || a.ObservedGeneration != b.ObservedGeneration ||
 		reasonOf(a) != reasonOf(b) || a.Query != b.Query || a.Season != b.Season || a.LeadTimeFrom != b.LeadTimeFrom ||
 		trustOf(a) != trustOf(b) || (a.LastValueTime == nil) != (b.LastValueTime == nil)
 }

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package forecasts
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+)
+
+// The floor of one HPA is nothing to another one that the spec names from now on; whether the loop saw the change, or came
+// after it.
+func TestAnotherTarget(t *testing.T) {
+	for name, restarted := range map[string]bool{"seen": false, "while no scaler ran": true} {
+		t.Run(name, func(t *testing.T) {
+			small := newHPA()
+			small.Name, small.Status.CurrentReplicas = "small", 2
+			b := newBed(t, newHPA(), newForecast(), small)
+			first := b.look(t)
+			require.Equal(t, "shop", first.Target)
+			require.Equal(t, v1alpha1.ForecastEnforcing, first.Effective)
+			f := b.get(t)
+			f.Spec.TargetRef.Name, f.Generation = "small", 2
+			require.NoError(t, b.client.Update(t.Context(), f))
+			if restarted {
+				b.restart(t)
+			}
+			b.prom.down.Store(true) // so that nothing new is known
+			s := b.look(t)
+			require.Equal(t, "small", s.Target)
+			require.Nil(t, s.Floor)
+			require.Nil(t, s.Trust)
+			require.Equal(t, v1alpha1.ForecastDisarmed, s.Effective)
+
+			b.prom.down.Store(false)
+			b.now = b.now.Add(lastRetry)
+			s = b.look(t)
+			require.Equal(t, v1alpha1.ForecastEnforcing, s.Effective)
+			require.Equal(t, int32(4), *s.Floor, "twice what runs")
+		})
+	}
+}
