@@ -88,26 +88,53 @@ func averageMetric(hpa *autoscalingv2.HorizontalPodAutoscaler) (autoscalingv2.Me
 	return found[0], nil
 }
 
-// ruleFor is the rule that serves a metric in a namespace: its own MetricRule wins over a ClusterMetricRule. object is
-// what the metric describes: "" an external metric, "pods", or "object" for anything.
-func ruleFor(ctx context.Context, c client.Reader, namespace, metric, object string) (*v1alpha1.MetricRuleSpec, error) {
+// served is a rule that serves a metric.
+type served struct {
+	*v1alpha1.MetricRuleSpec
+	of      client.Object
+	cluster bool // a ClusterMetricRule, whose query is not for every reader of a namespace
+}
+
+// or is the older one of two rules for one metric, as in the adapter: by creation, then by name.
+func (s *served) or(rule client.Object, spec *v1alpha1.MetricRuleSpec, serves bool) *served {
+	if !serves {
+		return s
+	}
+	if s != nil {
+		order := s.of.GetCreationTimestamp().Time.Compare(rule.GetCreationTimestamp().Time)
+		if order < 0 || order == 0 && s.of.GetName() < rule.GetName() {
+			return s
+		}
+	}
+	return &served{MetricRuleSpec: spec, of: rule}
+}
+
+// ruleFor is the rule that serves a metric in a namespace: its own MetricRule wins over a ClusterMetricRule, and the older
+// of two over the other. object is what the metric describes: "" an external metric, "pods", or "object" for anything.
+func ruleFor(ctx context.Context, c client.Reader, namespace, metric, object string) (*served, error) {
 	var own v1alpha1.MetricRuleList
 	if err := c.List(ctx, &own, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("cannot list the MetricRules of namespace %s: %w", namespace, err)
 	}
+	var found *served
 	for i := range own.Items {
-		if r := &own.Items[i]; serves(r.Name, &r.Spec, metric, object) {
-			return &r.Spec, nil
-		}
+		r := &own.Items[i]
+		found = found.or(r, &r.Spec, serves(r.Name, &r.Spec, metric, object))
+	}
+	if found != nil {
+		return found, nil
 	}
 	var shared v1alpha1.ClusterMetricRuleList
 	if err := c.List(ctx, &shared, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("cannot list the ClusterMetricRules: %w", err)
 	}
 	for i := range shared.Items {
-		if r := &shared.Items[i]; serves(r.Name, &r.Spec, metric, object) {
-			return &r.Spec, nil
-		}
+		r := &shared.Items[i]
+		found = found.or(r, &r.Spec, serves(r.Name, &r.Spec, metric, object))
+	}
+	if found != nil {
+		found.cluster = true
+		return found, nil
 	}
 	return nil, noDemand("no MetricRule of the namespace and no ClusterMetricRule serves the metric %s", metric)
 }
@@ -129,7 +156,7 @@ func serves(name string, spec *v1alpha1.MetricRuleSpec, metric, object string) b
 const workloadLabel = "plimsoll_workload"
 
 // ofWorkload marks the series of those pods that the HPA's workload owns, by the names that Kubernetes gives them.
-func ofWorkload(rule *v1alpha1.MetricRuleSpec, hpa *autoscalingv2.HorizontalPodAutoscaler) (string, error) {
+func ofWorkload(rule *served, hpa *autoscalingv2.HorizontalPodAutoscaler) (string, error) {
 	target := hpa.Spec.ScaleTargetRef
 	// no part may hold a dash, so that the pods of shop-api are not taken for shop's
 	names := map[string]string{

@@ -33,7 +33,9 @@ func TestDemandOf(t *testing.T) {
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "per-pod"},
 			Spec:       v1alpha1.MetricRuleSpec{Metric: "users", Query: "sum by (namespace, pod, shard) (online_users) # all", Object: &v1alpha1.MetricObject{Resource: "pods", NameLabel: "pod"}},
 		},
-		&v1alpha1.ClusterMetricRule{ObjectMeta: metav1.ObjectMeta{Name: "waiting"}, Spec: v1alpha1.MetricRuleSpec{Query: "waiting"}},
+		&v1alpha1.ClusterMetricRule{ObjectMeta: metav1.ObjectMeta{Name: "a-waiting", CreationTimestamp: metav1.NewTime(start)}, Spec: v1alpha1.MetricRuleSpec{Metric: "waiting", Query: "vector(-2)"}},
+		&v1alpha1.ClusterMetricRule{ObjectMeta: metav1.ObjectMeta{Name: "z-waiting", CreationTimestamp: metav1.NewTime(start.Add(-time.Hour))}, Spec: v1alpha1.MetricRuleSpec{Metric: "waiting", Query: "vector(-3)"}},
+		&v1alpha1.ClusterMetricRule{ObjectMeta: metav1.ObjectMeta{Name: "waiting", CreationTimestamp: metav1.NewTime(start.Add(-time.Hour))}, Spec: v1alpha1.MetricRuleSpec{Query: "waiting"}},
 		&v1alpha1.ClusterMetricRule{ObjectMeta: metav1.ObjectMeta{Name: "users"}, Spec: v1alpha1.MetricRuleSpec{Query: "vector(-1)", Object: &v1alpha1.MetricObject{Resource: "pods", NameLabel: "pod"}}},
 		&v1alpha1.ClusterMetricRule{ObjectMeta: metav1.ObjectMeta{Name: "backlog"}, Spec: v1alpha1.MetricRuleSpec{Query: "waiting", Object: &v1alpha1.MetricObject{Resource: "queues.example.com", NameLabel: "queue"}}},
 	}
