@@ -224,6 +224,7 @@ func requireSecureMetrics(t *testing.T, s *stack.Stack) {
 func TestScalersTakeOver(t *testing.T) {
 	s := start(t, stack.Options{Adapters: -1, Scalers: 2})
 	requireRights(t, filepath.Join(s.Dir, "scalers", stack.Scaler+".kubeconfig"))
+	requireMetadataOnly(t, s, filepath.Join(s.Dir, "scalers", stack.Scaler+".kubeconfig"))
 	const limit, step = time.Minute, 50 * time.Millisecond
 	require.Eventually(t, func() bool { return leads(t, s, "scaler-0") || leads(t, s, "scaler-1") }, limit, step)
 	leader, standby := "scaler-0", "scaler-1"
