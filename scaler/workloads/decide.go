@@ -134,7 +134,9 @@ func kept(state, before bounds.State) bounds.State {
 }
 
 // asRecord is a number of replicas as a record has it: bounds, whose maximum is 1 at least.
-func asRecord(replicas int32) bounds.Bounds { return bounds.Bounds{Min: replicas, Max: max(replicas, 1)} }
+func asRecord(replicas int32) bounds.Bounds {
+	return bounds.Bounds{Min: replicas, Max: max(replicas, 1)}
+}
 
 // minutes lets a number that decays sink once a minute, not with every look at it.
 func minutes(tail *bounds.Tail, now time.Time) time.Time {
