@@ -102,8 +102,8 @@ func TestNoiseDoesNotMoveReplicas(t *testing.T) {
 	var before, beforeEvery map[string]int64
 	for minute := range minutes {
 		measured := map[string]int64{}
-		for name, n := range capacity {
-			measured[name] = int64(float64(n) * math.Exp(0.1*random.NormFloat64()))
+		for _, c := range names {
+			measured[c.Name] = int64(float64(capacity[c.Name]) * math.Exp(0.1*random.NormFloat64()))
 		}
 		w, _ = w.Next(divide.Capacities{Replicas: replicas, Clusters: names, Measured: measured}, divide.DefaultSmoothing(), noon.Add(time.Duration(minute)*time.Minute))
 		every, now := weighed(t, replicas, names, measured), weighed(t, replicas, names, w.Frozen)
