@@ -26,39 +26,61 @@ func noDemand(format string, args ...any) error {
 	return fmt.Errorf("the demand cannot be derived: %s; %w", fmt.Sprintf(format, args...), errNoDemand)
 }
 
+// demand is a query, and how it may be shown: whoever reads a ScaleForecast need not be one who may read the query of a
+// ClusterMetricRule.
+type demand struct{ query, shown string }
+
+// hidden says whether nothing of the query may be shown.
+func (d demand) hidden() bool { return d.query != d.shown }
+
 // demandOf derives the query of a workload's whole demand from the HPA's one metric with an AverageValue target, and from
 // the rule that serves this metric. The error wraps errNoDemand where that cannot be done.
-func demandOf(ctx context.Context, c client.Reader, hpa *autoscalingv2.HorizontalPodAutoscaler) (string, error) {
+func demandOf(ctx context.Context, c client.Reader, hpa *autoscalingv2.HorizontalPodAutoscaler) (demand, error) {
 	spec, err := averageMetric(hpa)
 	if err != nil {
-		return "", err
+		return demand{}, err
 	}
+	rule, query, err := queryOf(ctx, c, hpa, spec)
+	switch {
+	case err != nil:
+		return demand{}, err
+	case rule.cluster:
+		return demand{query: query, shown: "ClusterMetricRule " + rule.of.GetName()}, nil
+	}
+	return demand{query: query, shown: query}, nil
+}
+
+// queryOf is the query of a metric's whole demand, and the rule that it is made from.
+func queryOf(ctx context.Context, c client.Reader, hpa *autoscalingv2.HorizontalPodAutoscaler, spec autoscalingv2.MetricSpec) (*served, string, error) {
 	switch spec.Type {
 	case autoscalingv2.ExternalMetricSourceType:
 		rule, err := ruleFor(ctx, c, hpa.Namespace, spec.External.Metric.Name, "")
 		if err != nil {
-			return "", err
+			return nil, "", err
 		}
-		return total(rule.Query, nil, spec.External.Metric.Selector)
+		query, err := total(rule.Query, nil, spec.External.Metric.Selector)
+		return rule, query, err
 	case autoscalingv2.ObjectMetricSourceType:
 		object := spec.Object.DescribedObject
 		rule, err := ruleFor(ctx, c, hpa.Namespace, spec.Object.Metric.Name, "object")
 		if err != nil {
-			return "", err
+			return nil, "", err
 		}
-		return total(rule.Query, map[string]string{rule.Object.NameLabel: object.Name}, spec.Object.Metric.Selector)
+		query, err := total(rule.Query, map[string]string{rule.Object.NameLabel: object.Name}, spec.Object.Metric.Selector)
+		return rule, query, err
 	case autoscalingv2.PodsMetricSourceType:
 		rule, err := ruleFor(ctx, c, hpa.Namespace, spec.Pods.Metric.Name, "pods")
 		if err != nil {
-			return "", err
+			return nil, "", err
 		}
 		query, err := ofWorkload(rule, hpa)
 		if err != nil {
-			return "", err
+			return nil, "", err
 		}
-		return total(query, map[string]string{workloadLabel: hpa.Spec.ScaleTargetRef.Name}, spec.Pods.Metric.Selector)
+		query, err = total(query, map[string]string{workloadLabel: hpa.Spec.ScaleTargetRef.Name}, spec.Pods.Metric.Selector)
+		return rule, query, err
 	}
-	return "", noDemand("HPA %s scales on %s, which no MetricRule serves", hpa.Name, strings.ToLower(string(spec.Type)))
+	return nil, "", noDemand("HPA %s scales on %s, which no MetricRule serves", hpa.Name, strings.ToLower(string(spec.Type)))
 }
 
 // averageMetric is the HPA's one metric with an AverageValue target.

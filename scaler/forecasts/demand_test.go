@@ -82,7 +82,8 @@ func TestDemandOf(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			hpa := newHPA()
 			hpa.Spec.Metrics, hpa.Spec.ScaleTargetRef.Kind = test.metrics, test.kind
-			query, err := demandOf(t.Context(), c, hpa)
+			d, err := demandOf(t.Context(), c, hpa)
+			query := d.query
 			if test.problem != "" {
 				require.ErrorIs(t, err, errNoDemand)
 				require.ErrorContains(t, err, test.problem)
@@ -94,6 +95,11 @@ func TestDemandOf(t *testing.T) {
 			require.NoError(t, err, query)
 			require.Len(t, answer.Points, 1, query)
 			require.Equal(t, test.want, answer.Points[0].Value, query)
+			if shared := test.metrics[len(test.metrics)-1].Pods == nil; shared {
+				require.Regexp(t, "^ClusterMetricRule (waiting|backlog)$", d.shown)
+			} else {
+				require.Equal(t, d.query, d.shown, "the namespace's own rule")
+			}
 		})
 	}
 }

@@ -35,8 +35,8 @@ const (
 
 // asking is one forecast's business with the source.
 type asking struct {
-	key    types.NamespacedName
-	query  string
+	key types.NamespacedName
+	demand
 	rule   forecast.Rule
 	lead   time.Duration
 	now    time.Time
@@ -139,9 +139,18 @@ func (e *entry) fail(ctx context.Context, err error, a asking) error {
 		atOnce = false // it may answer before the value is missed
 	}
 	e.retry = a.now.Add(wait)
-	e.problem = model.Problem{Reason: reason, Message: err.Error(), AtOnce: atOnce}
+	e.problem = model.Problem{Reason: reason, Message: a.tell(err), AtOnce: atOnce}
 	klog.FromContext(ctx).V(2).Info("A demand could not be asked for", "forecast", a.key, "reason", err.Error(), "again", wait)
 	return nil
+}
+
+// tell is what a ScaleForecast may say of an error: a source repeats parts of the query in those about the query.
+func (a asking) tell(err error) string {
+	var failed *history.Error
+	if a.hidden() && errors.As(err, &failed) && (failed.Failure == history.Invalid || failed.Failure == history.Refused) {
+		return fmt.Sprintf("the query of %s brings no series of numbers; who may read the rule finds out why by running it against the source", a.shown)
+	}
+	return err.Error()
 }
 
 // done is reached when everything up to the newest time was asked for.

@@ -85,7 +85,7 @@ const (
 
 // sight is what was seen of one forecast and its HPA.
 type sight struct {
-	query    string // to ask; "": it is not known
+	demand          // to ask; no query: it is not known
 	from     string // of the lead time
 	censored func(value float64) bool
 }
@@ -102,7 +102,7 @@ func (l *loop) look(ctx context.Context, f *v1alpha1.ScaleForecast, e *entry, no
 	e.aim(f.Spec.TargetRef.Name)
 	e.restore(f, in.Rule.Interval, now)
 	in.Armed = e.armed(f)
-	seen := sight{query: f.Spec.Query, censored: func(float64) bool { return false }}
+	seen := sight{demand: demand{query: f.Spec.Query, shown: f.Spec.Query}, censored: func(float64) bool { return false }}
 	s, err := l.observer.Observe(ctx, types.NamespacedName{Namespace: f.Namespace, Name: f.Spec.TargetRef.Name})
 	switch {
 	case apierrors.IsNotFound(err):
@@ -118,7 +118,7 @@ func (l *loop) look(ctx context.Context, f *v1alpha1.ScaleForecast, e *entry, no
 	}
 	in.Lead, seen.from = leadOf(in.Rule, e.measured)
 	if s != nil && seen.query == "" {
-		seen.query, err = demandOf(ctx, l.client, s.HPA)
+		seen.demand, err = demandOf(ctx, l.client, s.HPA)
 		if errors.Is(err, errNoDemand) {
 			in.Target.Unknown, err = err.Error(), nil
 		}
@@ -196,7 +196,7 @@ func (l *loop) ask(ctx context.Context, f *v1alpha1.ScaleForecast, e *entry, in 
 	after := delay(f.UID, in.Rule.Interval)
 	newest := gridTime(in.Now.Add(-after), in.Rule.Interval)
 	err := l.fetch(ctx, e, asking{
-		key: client.ObjectKeyFromObject(f), query: seen.query, rule: in.Rule, lead: in.Lead,
+		key: client.ObjectKeyFromObject(f), demand: seen.demand, rule: in.Rule, lead: in.Lead,
 		now: in.Now, newest: newest, censored: seen.censored,
 	})
 	in.Problem = e.problem

@@ -41,7 +41,7 @@ func statusOf(f *v1alpha1.ScaleForecast, e *entry, in *model.Input, v model.Verd
 	}
 	s.LeadTime, s.LeadTimeFrom = short(in.Lead), seen.from
 	if seen.query != "" {
-		s.Query = seen.query
+		s.Query = seen.shown
 	}
 	if in.View != nil {
 		showView(s, in)
