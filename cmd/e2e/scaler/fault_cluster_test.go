@@ -144,8 +144,8 @@ func uninstall(t *testing.T, w *world) {
 		released, err := target.Release(t.Context(), w.client, loaded.key(), time.Now(), dryRun)
 		require.NoError(t, err)
 		require.True(t, released.MaxKept)
-		require.Equal(t, bounds.Bounds{Min: 2, Max: 25}, released.After)
-		require.Contains(t, released.Message, "maxReplicas stays at 25, because the HPA needs as many now: set its own 6")
+		require.Equal(t, bounds.Bounds{Min: 2, Max: 27}, released.After)
+		require.Contains(t, released.Message, "maxReplicas stays at 27, because the HPA needs about as many now: set its own 6")
 		released, err = target.Release(t.Context(), w.client, calm.key(), time.Now(), dryRun)
 		require.NoError(t, err)
 		require.Equal(t, calm.base, released.After)
@@ -153,7 +153,7 @@ func uninstall(t *testing.T, w *world) {
 	calm.restored(t)
 	calm.scaledTo(t, 3)
 	base := loaded.base
-	loaded.base = bounds.Bounds{Min: 2, Max: 25}
+	loaded.base = bounds.Bounds{Min: 2, Max: 27}
 	loaded.restored(t)
 	loaded.watch.atLeast(loaded.ns, 3)
 	loaded.setDemand(30)
