@@ -29,7 +29,8 @@ type Options struct {
 	Now func() time.Time
 	// Registerer gets the metrics; nil: nobody.
 	Registerer prometheus.Registerer
-	// Wrote is told how the last write of an HPA ended: nil, or the API server's error. May be nil.
+	// Wrote is told how the last write of an HPA ended: nil, or the API server's error; nil too when it is left alone or
+	// gone. May be nil.
 	Wrote func(hpa types.NamespacedName, err error)
 	// Concurrency is how many HPAs are looked at at once; 0: 4.
 	Concurrency int
@@ -79,6 +80,10 @@ type reconciler struct {
 	begun map[types.NamespacedName][]time.Time // see guardWiped
 }
 
+// mostSleep is how long an HPA is not looked at that somebody wants something of. Sleep is measured by a clock that
+// stands still while a machine is suspended and does not see the one on the wall being moved, by which windows begin.
+const mostSleep = 5 * time.Minute
+
 // again is how soon an HPA is looked at again whose cached state is older than our own write.
 const again = time.Second
 
@@ -118,20 +123,30 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		all = append(all, afterWrite(s, &out, did)...)
 	}
 	r.tell(s, all)
-	if out.Next.IsZero() {
-		return reconcile.Result{}, nil
+	return reconcile.Result{RequeueAfter: r.sleep(s, &out)}, nil
+}
+
+// sleep is in how long an HPA is to be looked at again; 0: when something changes.
+func (r *reconciler) sleep(s *situation.Situation, out *situation.Outcome) time.Duration {
+	var sleep time.Duration
+	if !out.Next.IsZero() {
+		sleep = max(out.Next.Sub(r.now()), 10*time.Millisecond)
 	}
-	return reconcile.Result{RequeueAfter: max(out.Next.Sub(r.now()), 10*time.Millisecond)}, nil
+	if concerned(s) && (sleep == 0 || sleep > mostSleep) {
+		sleep = mostSleep
+	}
+	return sleep
 }
 
 // act writes what was decided.
 func (r *reconciler) act(ctx context.Context, s *situation.Situation, out *situation.Outcome, now time.Time) (done, error) {
 	if out.Leave != "" {
+		r.ended(key(s.HPA), nil) // what is not written cannot fail
 		return done{}, nil
 	}
 	did, err := writer{client: r.client, now: now}.write(ctx, s.HPA, wish{bounds: out.Result.Bounds, record: out.Record})
-	if r.wrote != nil && !apierrors.IsConflict(err) {
-		r.wrote(key(s.HPA), err)
+	if !apierrors.IsConflict(err) {
+		r.ended(key(s.HPA), err)
 	}
 	switch {
 	case apierrors.IsConflict(err):
@@ -149,6 +164,13 @@ func (r *reconciler) act(ctx context.Context, s *situation.Situation, out *situa
 			"minBy", out.Result.FloorBy.String(), "maxBy", out.Result.MaxBy.String(), "handedBack", did.handedBack)
 	}
 	return did, err
+}
+
+// ended tells how the last write of an HPA ended.
+func (r *reconciler) ended(name types.NamespacedName, err error) {
+	if r.wrote != nil {
+		r.wrote(name, err)
+	}
 }
 
 func (r *reconciler) isStale(name types.NamespacedName, version string) bool {
@@ -192,6 +214,7 @@ func short(text string) string {
 
 func (r *reconciler) forget(name types.NamespacedName) {
 	r.metrics.forget(name)
+	r.ended(name, nil)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.told, name)

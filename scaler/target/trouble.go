@@ -17,7 +17,7 @@ import (
 // standing is what is worth saying of a situation although nothing was written. Topics without news are there too, so
 // that what is over and comes again is news again.
 func standing(s *situation.Situation, out *situation.Outcome) []news {
-	return []news{ofOwner(s), ofPause(s), ofContest(s, out), ofProblems(s, out), ofCap(out), ofShortage(s)}
+	return append([]news{ofOwner(s), ofPause(s), ofContest(s, out), ofProblems(s, out), ofCap(out)}, ofShortage(s)...)
 }
 
 // concerned says whether anything of Plimsoll wants something of the HPA.
@@ -75,14 +75,20 @@ func ofCap(out *situation.Outcome) news {
 	return n
 }
 
-func ofShortage(s *situation.Situation) news {
+// ofShortage is that nodes have no place for the floor. It is over when the floor is reached: the floor's steps on a
+// ramp, and moments in which no pod is known to wait for a node, are no news.
+func ofShortage(s *situation.Situation) []news {
 	n := news{topic: "shortage"}
 	live := situation.LiveBounds(s.HPA)
-	if s.Record.State.Applied != nil && s.Pods.Ready < live.Min && s.Pods.Unschedulable > 0 {
-		n.mark, n.reason, n.warning = fmt.Sprint(live.Min), reasonNotReached, true
-		n.text = fmt.Sprintf("minReplicas is %d, but %d pods are Ready: no node has place for %d", live.Min, s.Pods.Ready, s.Pods.Unschedulable)
+	switch {
+	case s.Record.State.Applied == nil || s.Pods.Ready >= live.Min:
+		return []news{n}
+	case s.Pods.Unschedulable == 0:
+		return nil
 	}
-	return n
+	n.mark, n.reason, n.warning = "short", reasonNotReached, true
+	n.text = fmt.Sprintf("minReplicas is %d, but %d pods are Ready: no node has place for %d", live.Min, s.Pods.Ready, s.Pods.Unschedulable)
+	return []news{n}
 }
 
 // writers are the field managers that have the bounds now; "somebody" where that is not known.

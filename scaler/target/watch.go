@@ -4,11 +4,13 @@ package target
 
 import (
 	"context"
+	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,6 +26,13 @@ import (
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
+// A write that failed is tried again after soonestRetry, and after twice as long each time, up to latestRetry: a window
+// does not wait for longer once the API server takes writes again.
+const (
+	soonestRetry = 50 * time.Millisecond
+	latestRetry  = 30 * time.Second
+)
+
 // watch has an HPA looked at when it changes, or what wants something of it. Pods are not watched for it: there are
 // many, and no bound depends on a single one.
 func (r *reconciler) watch(mgr manager.Manager, concurrency int) error {
@@ -35,7 +44,10 @@ func (r *reconciler) watch(mgr manager.Manager, concurrency int) error {
 		Watches(&v1alpha1.ScaleSchedule{}, handler.EnqueueRequestsFromMapFunc(r.ofSchedule), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.ScaleForecast{}, handler.EnqueueRequestsFromMapFunc(ofForecast), builder.WithPredicates(predicate.Funcs{UpdateFunc: forecastChanged})).
 		Watches(namespace, handler.EnqueueRequestsFromMapFunc(r.ofNamespace), builder.WithPredicates(predicate.Funcs{UpdateFunc: pauseChanged, CreateFunc: paused})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: concurrency,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](soonestRetry, latestRetry),
+		}).
 		Complete(r)
 }
 
