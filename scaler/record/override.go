@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
@@ -43,6 +44,9 @@ func ParseOverride(annotations map[string]string) (*Override, error) {
 	var o Override
 	if err := decoder.Decode(&o); err != nil {
 		return nil, fmt.Errorf("annotation %s is ignored, because it cannot be read: %w; plimsoll override writes it", OverrideAnnotation, err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("annotation %s is ignored, because something follows its document; plimsoll override writes it", OverrideAnnotation)
 	}
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("annotation %s is ignored: %w", OverrideAnnotation, err)
@@ -83,8 +87,16 @@ func (o Override) Format() string {
 	return encode(o)
 }
 
-// Active says whether the override holds at a time.
-func (o Override) Active(now time.Time) bool { return !now.Before(o.Since) && now.Before(o.Until) }
+// Active says whether the override holds at a time. One that is TooLong does not.
+func (o Override) Active(now time.Time) bool {
+	return !now.Before(o.Since) && now.Before(o.Until) && !o.TooLong(now)
+}
+
+// TooLong says whether the override would hold for more than MaxOverride from now on although nothing says since when
+// it does, so that Validate could not tell. Such an override is to be ignored.
+func (o Override) TooLong(now time.Time) bool {
+	return o.Since.IsZero() && o.Until.Sub(now) > MaxOverride
+}
 
 // Contribution is the override in the words of policy/bounds.
 func (o Override) Contribution() bounds.Contribution {

@@ -34,6 +34,8 @@ func TestOverrideMistakes(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{`nonsense`, "cannot be read"},
 		{`{"minimum":5,"until":"2026-11-11T13:00:00Z"}`, "cannot be read"},
+		{`{"min":5,"until":"2026-11-11T13:00:00Z"} {"min":9}`, "something follows its document"},
+		{`{"min":5,"until":"2026-11-11T13:00:00Z"}}`, "something follows its document"},
 		{`{"min":5,"until":"tomorrow"}`, "cannot be read"},
 		{`{"until":"2026-11-11T13:00:00Z"}`, "it changes nothing"},
 		{`{"min":5}`, "until is missing"},
@@ -46,7 +48,7 @@ func TestOverrideMistakes(t *testing.T) {
 		{`{"min":5,"since":"2026-11-11T14:00:00Z","until":"2026-11-11T13:00:00Z"}`, "before it begins"},
 		{`{"min":5,"since":"2026-01-11T14:00:00Z","until":"2026-11-11T13:00:00Z"}`, "longer than 31 days"},
 	} {
-		t.Run(test.want, func(t *testing.T) {
+		t.Run(test.text, func(t *testing.T) {
 			got, err := record.ParseOverride(map[string]string{record.OverrideAnnotation: test.text})
 			require.ErrorContains(t, err, test.want)
 			require.ErrorContains(t, err, "annotation plimsoll.dev/override is ignored")
@@ -61,6 +63,16 @@ func TestOverrideActive(t *testing.T) {
 	require.True(t, o.Active(noon))
 	require.True(t, o.Active(noon.Add(time.Hour-time.Second)))
 	require.False(t, o.Active(noon.Add(time.Hour)))
+}
+
+func TestOverrideWithoutBeginning(t *testing.T) {
+	o := record.Override{Min: of(5), Until: noon.Add(record.MaxOverride)}
+	require.True(t, o.Active(noon))
+	require.False(t, o.TooLong(noon))
+	require.False(t, o.Active(noon.Add(-time.Second)))
+	require.True(t, o.TooLong(noon.Add(-time.Second)))
+	require.False(t, record.Override{Min: of(5), Until: noon.AddDate(500, 0, 0)}.Active(noon))
+	require.True(t, record.Override{Min: of(5), Since: noon, Until: noon.Add(record.MaxOverride)}.Active(noon))
 }
 
 func TestOverrideContribution(t *testing.T) {

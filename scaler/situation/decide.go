@@ -3,6 +3,7 @@
 package situation
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
@@ -20,9 +21,14 @@ func (s *Situation) Decide(now time.Time) Outcome {
 	contributions := bounds.FromWindows(out.Schedule)
 	forecasts, problems, ofForecasts := s.fromForecasts(now)
 	contributions, out.Problems = append(contributions, forecasts...), problems
-	if s.override != nil && s.override.Active(now) {
+	switch {
+	case s.override == nil:
+	case s.override.Active(now):
 		out.Override = s.override
 		contributions = append(contributions, s.override.Contribution())
+	case s.override.TooLong(now):
+		out.Problems = append(out.Problems, fmt.Sprintf("annotation %s is ignored: it would hold until %s, which is more than %d days ahead; let it end earlier",
+			record.OverrideAnnotation, s.override.Until.UTC().Format(time.RFC3339), int(record.MaxOverride.Hours()/24)))
 	}
 	state := out.Adoption.State
 	if out.Adoption.Change == bounds.Contested {
@@ -100,6 +106,7 @@ func (s *Situation) next(out *Outcome, ofForecasts, now time.Time) time.Time {
 	if s.override != nil {
 		sooner(s.override.Since)
 		sooner(s.override.Until)
+		sooner(s.override.Until.Add(-record.MaxOverride))
 	}
 	for _, revert := range out.Result.State.Reverts {
 		sooner(revert.Add(bounds.RevertWindow))

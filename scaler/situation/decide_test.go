@@ -179,6 +179,20 @@ func TestDecideBadBase(t *testing.T) {
 	}
 }
 
+// An override that says no beginning cannot be checked but by the time that it has left.
+func TestDecideOverrideThatIsTooLong(t *testing.T) {
+	w := newWorld(10, 100)
+	w.hpa.Annotations[record.OverrideAnnotation] = `{"min":50,"until":"2027-12-11T12:00:00Z"}`
+	out := w.observe().Decide(noon)
+	require.Equal(t, int32(10), out.Result.Bounds.Min)
+	require.Len(t, out.Problems, 1)
+	require.Contains(t, out.Problems[0], "more than 31 days ahead")
+	w.hpa.Annotations[record.OverrideAnnotation] = `{"min":50,"until":"2026-12-11T12:00:00Z"}`
+	out = w.observe().Decide(noon)
+	require.Equal(t, int32(50), out.Result.Bounds.Min)
+	require.Empty(t, out.Problems)
+}
+
 func TestDecideBadSchedule(t *testing.T) {
 	w := newWorld(10, 100)
 	w.window(func(v *v1alpha1.ScheduleWindow) { v.Start, v.Schedule = "", "61 * * * *"; v.MinReplicas = number(90) })
