@@ -13,13 +13,15 @@ import (
 const tolerance = 0.1
 
 // PerReplicaMilli is the HPA's target for one replica, in thousandths of the metric's unit: of its single metric with
-// an AverageValue target. The error says why there is none.
+// an AverageValue target. What pods use of CPU and memory is no demand that a user would state, so it does not count.
+// The error says why there is none.
 func PerReplicaMilli(hpa *autoscalingv2.HorizontalPodAutoscaler) (int64, error) {
 	found := 0
 	var milli int64
 	for i := range hpa.Spec.Metrics {
-		target := targetOf(&hpa.Spec.Metrics[i])
-		if target == nil || target.Type != autoscalingv2.AverageValueMetricType || target.AverageValue == nil {
+		m := &hpa.Spec.Metrics[i]
+		target := targetOf(m)
+		if m.Resource != nil || m.ContainerResource != nil || target == nil || target.Type != autoscalingv2.AverageValueMetricType || target.AverageValue == nil {
 			continue
 		}
 		found++
@@ -27,7 +29,7 @@ func PerReplicaMilli(hpa *autoscalingv2.HorizontalPodAutoscaler) (int64, error) 
 	}
 	switch {
 	case found == 0:
-		return 0, fmt.Errorf("HPA %s has no metric with an AverageValue target, so a demand cannot be divided by it", hpa.Name)
+		return 0, fmt.Errorf("HPA %s has no Pods, Object or External metric with an AverageValue target, so a demand cannot be divided by it", hpa.Name)
 	case found > 1:
 		return 0, fmt.Errorf("HPA %s has %d metrics with AverageValue targets, so it is not known which one a demand is of", hpa.Name, found)
 	case milli <= 0:

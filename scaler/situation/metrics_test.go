@@ -29,6 +29,7 @@ const (
 	externalAt100   = `{"type":"External","external":{"metric":{"name":"queue"},"current":{"value":"100"}}}`
 	objectTarget    = `{"type":"Object","object":{"metric":{"name":"rps"},"describedObject":{"kind":"Ingress","name":"shop"},"target":{"type":"AverageValue","averageValue":"200m"}}}`
 	objectAt        = `{"type":"Object","object":{"metric":{"name":"rps"},"describedObject":{"kind":"Ingress","name":"shop"},"current":{"averageValue":"301m"}}}`
+	memoryTarget    = `{"type":"Resource","resource":{"name":"memory","target":{"type":"AverageValue","averageValue":"200Mi"}}}`
 	missing         = `{"type":""}`
 	containerTarget = `{"type":"ContainerResource","containerResource":{"name":"cpu","container":"app","target":{"type":"Utilization","averageUtilization":50}}}`
 	containerAt     = `{"type":"ContainerResource","containerResource":{"name":"cpu","container":"app","current":{"averageUtilization":100}}}`
@@ -84,9 +85,11 @@ func TestPerReplicaMilli(t *testing.T) {
 	}{
 		{"one", podsTarget, 100_000, ""},
 		{"in thousandths", objectTarget + "," + cpuTarget, 200, ""},
-		{"none", cpuTarget, 0, "no metric with an AverageValue target"},
+		{"beside memory", memoryTarget + "," + podsTarget, 100_000, ""},
+		{"memory alone", memoryTarget, 0, "no Pods, Object or External metric with an AverageValue target"},
+		{"none", cpuTarget, 0, "no Pods, Object or External metric with an AverageValue target"},
 		{"two", podsTarget + "," + objectTarget, 0, "2 metrics with AverageValue targets"},
-		{"no metrics", "", 0, "no metric with an AverageValue target"},
+		{"no metrics", "", 0, "no Pods, Object or External metric with an AverageValue target"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := PerReplicaMilli(hpaOf(t, test.metrics, ""))
