@@ -27,12 +27,12 @@ func (d *decision) capAll() {
 			m.kept.Cap = &Cap{Replicas: limit, Until: c.Until, Times: c.Times}
 		case m.Stuck > 0 || m.Refused:
 			times := int64(1)
-			if c != nil {
+			if c != nil && d.now.Sub(c.Until) < d.Options.CoolDown {
 				times = min(c.Times+1, 4)
 			}
 			m.kept.Cap = &Cap{Replicas: runs, Times: times, Until: d.now.Add(d.Options.CoolDown << (times - 1))}
 		case c != nil && d.now.Sub(c.Until) >= d.Options.CoolDown:
-			m.kept.Cap = nil // it took what it got: the series is over
+			m.kept.Cap = nil // the series is over
 		}
 		if limit := m.capped(d.now); limit != nil {
 			d.wake(m.kept.Cap.Until)
@@ -52,7 +52,7 @@ func (m *member) capped(now time.Time) *int64 {
 // limit is the most seats that a member may have now.
 func (d *decision) limit(m *member) *int64 {
 	switch {
-	case m.Drain || m.moved() || m.returning():
+	case m.Drain || m.moved():
 		return new(int64(0))
 	case m.silent():
 		if !m.known {

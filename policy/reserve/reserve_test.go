@@ -151,6 +151,11 @@ func TestReserve(t *testing.T) {
 	require.GreaterOrEqual(t, p.Reserves[0].Short, int64(2))
 	require.Less(t, p.Reserves[0].Held["cpu"], int64(12000))
 
+	w.Clusters[0].Max = new(int64(8))
+	p, err = reserve.Decide(clusters, []reserve.Workload{w}, reserve.Options{Percent: 20}, noon)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"east": 2, "west": 10}, p.Surges[0].AtOnce, "no more than the limit allows")
+
 	w.Clusters[1].Name = "east"
 	_, err = reserve.Decide(clusters, []reserve.Workload{w}, reserve.Options{Percent: 20}, noon)
 	require.ErrorContains(t, err, `the reserve of shop: cluster "east" is named twice`)
@@ -173,6 +178,18 @@ func TestIfLost(t *testing.T) {
 			c[1].Nodes[0].Tainted = true
 			w.In["west"] = reserve.Presence{Replicas: 6, Shape: fit.Shape{Requests: core().Requests, Nodes: []int{0, 1}}}
 		}, reserve.Fits, reserve.Moved{Workload: "shop", Replicas: 6, Fit: 6, To: map[string]int64{"west": 6}}},
+		{"a cordoned node that the workload names is no room", func(c []reserve.Cluster, w *reserve.Workload) {
+			c[1].Nodes[0].Cordoned = true
+			w.In["west"] = reserve.Presence{Replicas: 6, Shape: fit.Shape{Requests: core().Requests, Nodes: []int{0, 1}}}
+		}, reserve.DoesNotFit, reserve.Moved{Workload: "shop", Replicas: 6, Fit: 5, Homeless: 1, To: map[string]int64{"west": 5}}},
+		{"new nodes that the workload may not use", func(c []reserve.Cluster, w *reserve.Workload) {
+			c[1].Nodes, c[1].New = nodes(6, 6), []fit.Node{empty, empty}
+			w.In["west"] = reserve.Presence{Replicas: 6, Shape: core(), New: []int{}}
+		}, reserve.DoesNotFit, reserve.Moved{Workload: "shop", Replicas: 6, Fit: 4, Homeless: 2, To: map[string]int64{"west": 4}}},
+		{"its limit holds on new nodes too", func(c []reserve.Cluster, w *reserve.Workload) {
+			c[1].Nodes, c[1].New = nodes(6, 6), []fit.Node{empty}
+			w.Clusters[1].Max = new(int64(11))
+		}, reserve.DoesNotFit, reserve.Moved{Workload: "shop", Replicas: 6, Fit: 4, NeedNodes: 1, Homeless: 1, To: map[string]int64{"west": 4}}},
 		{"needs nodes", func(c []reserve.Cluster, _ *reserve.Workload) {
 			c[1].Nodes, c[1].New = nodes(6, 6), []fit.Node{empty}
 		}, reserve.NeedsNodes, reserve.Moved{Workload: "shop", Replicas: 6, Fit: 4, NeedNodes: 2, To: map[string]int64{"west": 4}}},
