@@ -53,7 +53,8 @@ const (
 type Error struct {
 	Failure Failure
 	err     error
-	// silent says that nobody answered at all, which all queries have in common. A slow or too large query has not.
+	// silent says that nobody answered at all, which all queries of a namespace have in common. A slow or too large query
+	// has not: the deadline is ours.
 	silent bool
 }
 
@@ -65,7 +66,8 @@ type Client struct {
 	transport http.RoundTripper
 	base      url.URL
 	now       func() time.Time
-	breaker   breaker
+	timeout   time.Duration
+	breakers  breakers
 }
 
 // New returns a client that asks query.plimsoll.dev of the API server with the configuration's credentials. now is the
@@ -84,7 +86,7 @@ func New(config *rest.Config, now func() time.Time) (*Client, error) {
 	if transport == nil {
 		transport = http.DefaultTransport
 	}
-	return &Client{transport: limited{transport}, base: *base, now: now}, nil
+	return &Client{transport: limited{transport}, base: *base, now: now, timeout: timeout}, nil
 }
 
 // Span is the times to ask for: From, From+Step, ... up to and with To.
@@ -104,14 +106,14 @@ func (s Span) Next() Span {
 // Range asks for the values of a query in a namespace, at most MaxPoints of them. The error is an *Error, or the
 // context's.
 func (c *Client) Range(ctx context.Context, namespace, query string, span Span) (Answer, error) {
-	if err := c.breaker.open(c.now()); err != nil {
+	if err := c.breakers.open(namespace, c.now()); err != nil {
 		return Answer{}, err
 	}
 	matrix, err := c.ask(ctx, namespace, query, span.Next())
 	if ctx.Err() != nil {
 		return Answer{}, ctx.Err()
 	}
-	c.breaker.note(c.now(), err)
+	c.breakers.note(namespace, c.now(), err)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -125,7 +127,7 @@ func (c *Client) ask(ctx context.Context, namespace, query string, span Span) (m
 	if err != nil {
 		return nil, &Error{Failure: Unreachable, err: fmt.Errorf("the query API's address %s cannot be used: %w", address.String(), err)}
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	lookback := min(longestLookback, max(shortestLookback, span.Step))
 	value, _, err := promv1.NewAPI(client).QueryRange(ctx, query, promv1.Range{Start: span.From, End: span.To, Step: span.Step},
@@ -144,7 +146,8 @@ func (c *Client) ask(ctx context.Context, namespace, query string, span Span) (m
 func failure(err error) *Error {
 	var refused *promv1.Error
 	if !errors.As(err, &refused) {
-		return &Error{Failure: Unreachable, err: fmt.Errorf("the query API does not answer: %w", err), silent: true}
+		late := errors.Is(err, context.DeadlineExceeded)
+		return &Error{Failure: Unreachable, err: fmt.Errorf("the query API does not answer: %w", err), silent: !late}
 	}
 	switch {
 	case refused.Type == promv1.ErrBadData:

@@ -45,22 +45,28 @@ const (
 	pause = 5 * time.Second
 )
 
-// breaker lets requests fail at once while the source does not answer.
+// breakers let requests fail at once while the source does not answer: one for each namespace, since the adapter may ask
+// another source for each, and one tenant's trouble is nobody else's.
+type breakers struct {
+	mu  sync.Mutex
+	all map[string]*breaker // only those whose last request was not answered
+}
+
 type breaker struct {
-	mu     sync.Mutex
 	failed int
 	until  time.Time
 	err    *Error
 }
 
-// open returns the error of the last request; nil: ask.
-func (b *breaker) open(now time.Time) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// open returns the error of a namespace's last request; nil: ask.
+func (s *breakers) open(namespace string, now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.all[namespace]
 	switch {
-	case b.failed < failuresInARow:
+	case b == nil || b.failed < failuresInARow:
 		return nil
-	case now.Before(b.until):
+	case now.Before(b.until) && b.until.Sub(now) <= pause: // later than that it cannot be, but for a clock that was put back
 		return b.err
 	}
 	b.until = now.Add(pause) // this one tries; the others go on failing
@@ -68,13 +74,21 @@ func (b *breaker) open(now time.Time) error {
 }
 
 // note takes the outcome of a request.
-func (b *breaker) note(now time.Time, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (s *breakers) note(namespace string, now time.Time, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var failed *Error
 	if !errors.As(err, &failed) || !failed.silent {
-		b.failed, b.err = 0, nil
+		delete(s.all, namespace)
 		return
+	}
+	b := s.all[namespace]
+	if b == nil {
+		b = new(breaker)
+		if s.all == nil {
+			s.all = map[string]*breaker{}
+		}
+		s.all[namespace] = b
 	}
 	b.failed++
 	b.err, b.until = failed, now.Add(pause)
