@@ -8,9 +8,11 @@ package forecasts
 import (
 	"context"
 	"fmt"
+	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,10 +25,18 @@ import (
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/record"
+	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
 // controllerName is that of the loop in logs and in the metrics of its work queue.
 const controllerName = "forecasts"
+
+// After an error of the API server a forecast is looked at again, soon at first, and twice as late each time. The default
+// goes up to 16 minutes, for which a floor would stay as it is.
+const (
+	firstBackoff = 50 * time.Millisecond
+	lastBackoff  = 30 * time.Second
+)
 
 // Add puts the forecast loop into a manager. It runs where the manager leads.
 func Add(mgr manager.Manager, o Options) error {
@@ -45,7 +55,10 @@ func Add(mgr manager.Manager, o Options) error {
 	err = builder.ControllerManagedBy(mgr).Named(controllerName).
 		For(&v1alpha1.ScaleForecast{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, l.othersStatus()))).
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(l.forecastsOf), builder.WithPredicates(hpaChanges())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: o.Workers}).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: o.Workers,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstBackoff, lastBackoff),
+		}).
 		Complete(l)
 	if err != nil {
 		return fmt.Errorf("cannot add the forecast loop: %w", err)
@@ -68,7 +81,11 @@ func newLoop(o Options, c client.Client) (*loop, error) {
 // forecastsOf are the forecasts that name an HPA.
 func (l *loop) forecastsOf(ctx context.Context, hpa client.Object) []reconcile.Request {
 	var list v1alpha1.ScaleForecastList
-	if err := l.client.List(ctx, &list, client.InNamespace(hpa.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
+	options := []client.ListOption{client.InNamespace(hpa.GetNamespace()), client.UnsafeDisableDeepCopy}
+	if l.observer.Indexed {
+		options = append(options, client.MatchingFields{situation.ForecastTargetIndex: hpa.GetName()})
+	}
+	if err := l.observer.Reader.List(ctx, &list, options...); err != nil {
 		return nil // the cache is being stopped
 	}
 	var out []reconcile.Request

@@ -6,8 +6,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
 // The floor of one HPA is nothing to another one that the spec names from now on; whether the loop saw the change, or came
@@ -40,5 +44,18 @@ func TestAnotherTarget(t *testing.T) {
 			require.Equal(t, v1alpha1.ForecastEnforcing, s.Effective)
 			require.Equal(t, int32(4), *s.Floor, "twice what runs")
 		})
+	}
+}
+
+// The forecasts of an HPA are found through the index where there is one, and without it.
+func TestForecastsOf(t *testing.T) {
+	other := newForecast()
+	other.Name, other.Spec.TargetRef.Name = "other", "other"
+	target := func(o client.Object) []string { return []string{o.(*v1alpha1.ScaleForecast).Spec.TargetRef.Name} }
+	c := fake.NewClientBuilder().WithScheme(scheme(t)).WithObjects(newForecast(), other).
+		WithIndex(&v1alpha1.ScaleForecast{}, situation.ForecastTargetIndex, target).Build()
+	for _, indexed := range []bool{false, true} {
+		l := &loop{observer: situation.Observer{Reader: c, Indexed: indexed}}
+		require.Equal(t, []reconcile.Request{{NamespacedName: key}}, l.forecastsOf(t.Context(), newHPA()), "indexed: %t", indexed)
 	}
 }
