@@ -119,13 +119,19 @@ func (e *evaluation) tail(floor claim) *Tail {
 		return nil
 	}
 	tail := e.State.Tail
-	if tail == nil && e.State.Applied != nil && !e.expected() {
+	if tail == nil && e.State.Applied != nil && !e.expected() && !e.small(floor) {
 		tail = &Tail{From: e.State.Applied.Min, Since: e.Now, By: e.State.FloorBy}
 	}
 	if tail == nil || tail.height(e.Now) <= floor.value {
 		return nil
 	}
 	return tail
+}
+
+// small says whether a lower floor is no less than what a minute leaves of the one that has been applied for as long, so
+// that it need not sink to be as slow. A forecast's floor falls like that all day.
+func (e *evaluation) small(floor claim) bool {
+	return e.Now.Sub(e.State.Since) >= time.Minute && float64(floor.value) >= float64(e.State.Applied.Min)*(1-DecayPerMinute)
 }
 
 // expected says whether the floor that was applied may sink at once: the user lowered it in the HPA itself, or it is

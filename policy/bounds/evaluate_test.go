@@ -119,6 +119,32 @@ func TestAVanishedFloorDecays(t *testing.T) {
 	require.Nil(t, in.State.Tail)
 }
 
+// A floor that falls as slowly as a decay would falls with one change, and one that falls by more decays.
+func TestASmallFallIsOneChange(t *testing.T) {
+	for name, c := range map[string]struct {
+		after time.Duration
+		to    int32
+		want  int32
+		decay bool
+	}{
+		"a tenth":                     {time.Minute, 90, 90, false},
+		"more than a tenth":           {time.Minute, 89, 100, true},
+		"a tenth, but within seconds": {time.Minute - time.Second, 90, 100, true},
+		"to nothing":                  {time.Hour, 0, 100, true},
+		"a rise":                      {time.Second, 101, 101, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := Input{Now: noon, Base: Bounds{2, 200}, Contributions: []Contribution{forecast(100)}}
+			in.State = Evaluate(in).State
+			in.Now, in.Contributions = noon.Add(c.after), []Contribution{forecast(c.to)}
+			r := Evaluate(in)
+			require.Equal(t, c.want, r.Bounds.Min)
+			require.Equal(t, c.decay, r.Has(Decaying))
+			require.Equal(t, c.decay, r.State.Tail != nil)
+		})
+	}
+}
+
 func TestTheUserLowersAtOnce(t *testing.T) {
 	in := Input{Now: noon, Base: Bounds{20, 100}, Contributions: []Contribution{forecast(50)}}
 	in.State = Evaluate(in).State
@@ -208,4 +234,5 @@ func TestAdopt(t *testing.T) {
 	}
 	require.Equal(t, Contested, Adopt(base, base, state, noon.Add(9*time.Minute)).Change)
 	require.Equal(t, Reverted, Adopt(base, base, state, noon.Add(RevertWindow)).Change)
+	require.Equal(t, Reverted, Adopt(base, base, state, noon.Add(-time.Hour)).Change, "a clock that was ahead argues with nobody")
 }

@@ -82,7 +82,7 @@ func ofFloor(s *situation.Situation, out *situation.Outcome) news {
 	case by.Kind == bounds.KindBase || by.Kind == "":
 		n.mark = "base"
 		return n
-	case out.Result.State.Tail != nil && out.Result.State.Tail.By == by:
+	case sinks(out, by):
 		why := "no longer asks for a floor"
 		if asks(out, by) {
 			why = "asks for a smaller floor"
@@ -107,6 +107,13 @@ func ofFloor(s *situation.Situation, out *situation.Outcome) news {
 		n.text = nowAndUntil(s, out)
 	}
 	return n
+}
+
+// sinks says whether a floor sinks that somebody has asked for. That of a forecast that still asks for one rises and
+// sinks all day, which is no news.
+func sinks(out *situation.Outcome, by bounds.Source) bool {
+	tail := out.Result.State.Tail
+	return tail != nil && tail.By == by && !(by.Kind == bounds.KindForecast && asks(out, by))
 }
 
 // asks says whether who asked for a floor still asks for one.

@@ -233,7 +233,10 @@ func testForecast(t *testing.T, s *stage) {
 	got := situation.LiveBounds(s.at(start.Add(2 * time.Minute))).Min
 	require.Equal(t, int32(320), got, "a floor sinks in steps")
 	require.Equal(t, int32(288), situation.LiveBounds(s.at(start.Add(3*time.Minute))).Min)
+	require.Empty(t, s.told(), "a forecast that still asks for a floor holds it, however much")
 	set(v1alpha1.ForecastDisarmed, 40)
+	s.at(start.Add(4 * time.Minute))
+	require.Contains(t, s.told(), "ScaleForecast daily no longer asks for a floor")
 	s.requireHandedBack(s.at(start.Add(time.Hour)), "argocd", "argocd")
 }
 
