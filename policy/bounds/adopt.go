@@ -64,7 +64,8 @@ func Adopt(live, base Bounds, s State, now time.Time) Adoption {
 	return Adoption{Change: Reverted, Base: base, State: s}
 }
 
-// recent returns a copy of the times that are within RevertWindow of now.
+// recent returns a copy of the times that are within RevertWindow before now. One after now is that of a clock that was
+// ahead, and would count for as long as it was.
 func recent(times []time.Time, now time.Time) []time.Time {
-	return slices.DeleteFunc(slices.Clone(times), func(t time.Time) bool { return !t.After(now.Add(-RevertWindow)) })
+	return slices.DeleteFunc(slices.Clone(times), func(t time.Time) bool { return t.After(now) || !t.After(now.Add(-RevertWindow)) })
 }

@@ -57,5 +57,5 @@ func (r *reconciler) noteWritten(s *situation.Situation, out *situation.Outcome,
 func (r *reconciler) recentBegins(name types.NamespacedName, now time.Time) []time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(r.begun[name]), func(t time.Time) bool { return !t.After(now.Add(-bounds.RevertWindow)) })
+	return slices.DeleteFunc(slices.Clone(r.begun[name]), func(t time.Time) bool { return t.After(now) || !t.After(now.Add(-bounds.RevertWindow)) })
 }
