@@ -56,9 +56,11 @@ type entry struct {
 	censored bool          // the newest point was not learned from
 	measured time.Duration // lead time, 0: not measured yet
 	held     model.Held
-	risen    time.Time // when the floor last rose
-	restored bool      // the status was read
-	target   string    // the name of the HPA that all of this is about
+	kept     model.Held // when the history was last learned
+	changed  bool       // the spec asks for another forecast than the one that was trusted
+	risen    time.Time  // when the floor last rose
+	restored bool       // the status was read
+	target   string     // the name of the HPA that all of this is about
 
 	written   *v1alpha1.ScaleForecastStatus // as the API server has it: last written, or found
 	writtenAt time.Time
@@ -113,6 +115,7 @@ func (e *entry) begin(id identity) {
 	if e.identity == id {
 		return
 	}
+	e.changed = e.changed || e.identity != identity{}
 	e.identity = id
 	e.model, e.problem, e.censored = nil, model.Problem{}, false
 	e.reload()
@@ -130,7 +133,7 @@ func (e *entry) aim(target string) {
 	}
 	if e.target != "" {
 		e.identity, e.model, e.problem, e.censored = identity{}, nil, model.Problem{}, false
-		e.measured, e.held, e.risen = 0, model.Held{}, time.Time{}
+		e.measured, e.held, e.kept, e.risen = 0, model.Held{}, model.Held{}, time.Time{}
 		e.reload()
 	}
 	e.target = target
@@ -151,6 +154,7 @@ func (e *entry) restore(f *v1alpha1.ScaleForecast, interval time.Duration, now t
 	}
 	e.restored = true
 	status := &f.Status
+	e.changed = status.ObservedGeneration != f.Generation
 	if !speaksOf(f, status) {
 		return
 	}

@@ -184,6 +184,7 @@ func (e *entry) learn(ctx context.Context, a asking) error {
 	if err != nil {
 		return fmt.Errorf("the history cannot be learned: %w", err)
 	}
+	e.kept = e.held
 	e.model, e.points, e.buffer, e.loading, e.renewAt = learned, len(points), nil, false, 0
 	if a.rule.Seasons == nil && time.Duration(len(points))*a.rule.Interval < historySpan(a.rule)/2 {
 		e.renewAt = 2 * max(fewestToRenew, len(points))

@@ -219,11 +219,14 @@ func (e *entry) judge(in *model.Input) (model.Verdict, error) {
 		}
 		in.View = view
 	}
-	in.Held, in.Risen = e.held, e.risen
+	in.Held, in.Kept, in.Relearned, in.Risen = e.held, e.kept, !e.changed, e.risen
 	v := model.Decide(*in)
 	if v.Floor > in.Held.Floor {
 		e.risen = in.Now
 	}
 	e.held = v.Held
+	if in.View != nil && in.View.Gate.Trust == forecast.Armed {
+		e.changed = false
+	}
 	return v, nil
 }

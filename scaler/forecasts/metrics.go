@@ -10,7 +10,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/plimsoll/plimsoll/policy/forecast"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/forecasts/history"
 	"github.com/plimsoll/plimsoll/scaler/forecasts/model"
@@ -38,7 +37,7 @@ func (e *entry) show(in *model.Input, v model.Verdict) {
 		s.known = true
 		s.demand, s.expected, s.upper = view.Newest.Value, view.Expected.Value, view.Demand
 		s.coverage, s.err, s.newest = view.Accuracy.Coverage, view.Accuracy.Error, view.Newest.Time
-		s.trusted = one(view.Gate.Trust == forecast.Armed)
+		s.trusted = one(v.Trusted)
 	}
 	e.shown.Store(s)
 }

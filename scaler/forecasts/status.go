@@ -44,7 +44,7 @@ func statusOf(f *v1alpha1.ScaleForecast, e *entry, in *model.Input, v model.Verd
 		s.Query = seen.shown
 	}
 	if in.View != nil {
-		showView(s, in)
+		showView(s, in, v)
 	}
 	condition := metav1.Condition{
 		Type: v1alpha1.ConditionReady, Status: readyFor(v.Reason), Reason: v.Reason, Message: cut(v.Message),
@@ -57,7 +57,7 @@ func statusOf(f *v1alpha1.ScaleForecast, e *entry, in *model.Input, v model.Verd
 	return s
 }
 
-func showView(s *v1alpha1.ScaleForecastStatus, in *model.Input) {
+func showView(s *v1alpha1.ScaleForecastStatus, in *model.Input, v model.Verdict) {
 	view := in.View
 	s.LastValueTime = &metav1.Time{Time: view.Newest.Time}
 	s.Season = seasonText(view.Seasons)
@@ -68,8 +68,11 @@ func showView(s *v1alpha1.ScaleForecastStatus, in *model.Input) {
 		Shortfall: ratio(a.Shortfall), ShortfallReactive: ratio(a.ShortfallReactive), Spare: ratio(a.Spare),
 	}
 	trust := &v1alpha1.ForecastTrust{
-		State: string(view.Gate.Trust), Reason: string(view.Gate.Reason), Message: cut(view.Gate.Explain(a)),
+		State: string(forecast.Disarmed), Reason: string(view.Gate.Reason), Message: cut(view.Gate.Explain(a)),
 		Since: &metav1.Time{Time: in.Now},
+	}
+	if v.Trusted {
+		trust.State = string(forecast.Armed)
 	}
 	if s.Trust != nil && s.Trust.State == trust.State && s.Trust.Since != nil {
 		trust.Since = s.Trust.Since

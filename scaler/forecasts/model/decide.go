@@ -21,6 +21,11 @@ type Input struct {
 	Held    Held
 	// Armed says whether the forecast was trusted, as its status tells: it counts until a view is there.
 	Armed bool
+	// Relearned says that the model is of the demand that was trusted: Armed counts until there is enough to judge it, as
+	// where the source keeps less history than was learned live. Kept is the floor at that time, and outlives it no longer
+	// than one without values.
+	Relearned bool
+	Kept      Held
 	// Risen is when the floor last rose; zero: unknown.
 	Risen time.Time
 }
@@ -60,7 +65,9 @@ type Verdict struct {
 	// Floor in replicas; meaningful if Asks. It counts while Effective is Enforcing.
 	Floor int32
 	Asks  bool
-	Phase Phase
+	// Trusted says whether the forecast is trusted; it need not be the view's gate that says so.
+	Trusted bool
+	Phase   Phase
 	Limit string // which limit lowered the floor, in a sentence; "": none
 	// Reason and Message are those of the Ready condition.
 	Reason, Message string
@@ -88,6 +95,7 @@ func Decide(in Input) Verdict {
 	if v.Phase == Fresh || v.Phase == Widening {
 		v.Held.Floor = v.Floor
 	}
+	v.Trusted = trusted(in)
 	v.Asks = v.Phase != GivenUp && !in.Target.Missing
 	v.Effective = effect(in, v)
 	v.Reason, v.Message = explain(in, v)
@@ -103,16 +111,38 @@ func floorOf(in Input) (forecast.Floor, bool) {
 		Demand: in.View.Demand, PerReplica: in.Target.PerReplica,
 		Replicas: in.Target.Replicas, MaxReplicas: in.Target.Max, MaxIncrease: in.Rule.MaxIncrease,
 	})
+	floor.Replicas = keep(in, floor.Replicas)
 	return floor, err == nil
 }
 
-func effect(in Input, v Verdict) v1alpha1.ForecastEffect {
-	armed := in.Armed
-	if in.View != nil {
-		armed = in.View.Gate.Trust == forecast.Armed
+// trusted is the gate's verdict; before it has one, the verdict stays that was there.
+func trusted(in Input) bool {
+	if in.View == nil || onTrust(in) {
+		return in.Armed
 	}
+	return in.View.Gate.Trust == forecast.Armed
+}
+
+// onTrust says whether the model is too young to be judged, and goes on as one that was trusted.
+func onTrust(in Input) bool {
+	return in.View != nil && in.Armed && in.Relearned && in.View.Gate.Reason == forecast.Learning
+}
+
+// keep is a floor that is not lowered at once by a model that knows less than the one before it.
+func keep(in Input, floor int32) int32 {
+	if !onTrust(in) || in.Kept.At.IsZero() {
+		return floor
+	}
+	kept, _, _ := Hold(HoldInput{
+		Last: in.Kept.Floor, Age: in.Now.Sub(in.Kept.At),
+		Interval: in.Rule.Interval, Patience: Patience(in.Lead, in.Rule.Interval),
+	})
+	return max(floor, min(kept, in.Target.Max))
+}
+
+func effect(in Input, v Verdict) v1alpha1.ForecastEffect {
 	switch {
-	case !armed || !v.Asks || in.Target.Owner != "":
+	case !v.Trusted || !v.Asks || in.Target.Owner != "":
 		return v1alpha1.ForecastDisarmed
 	case in.Rule.Enforce:
 		return v1alpha1.ForecastEnforcing

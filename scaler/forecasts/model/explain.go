@@ -34,6 +34,9 @@ func explain(in Input, v Verdict) (reason, message string) {
 		return v1alpha1.ForecastPaused, fmt.Sprintf("%s has the annotation plimsoll.dev/paused, so the bounds stay as they are", t.PausedBy)
 	}
 	trust := in.View.Gate.Explain(in.View.Accuracy)
+	if onTrust(in) {
+		return v1alpha1.ForecastLearning, trust + "; until then it goes on as one that was trusted before its history was read again"
+	}
 	if in.View.Gate.Trust != forecast.Armed {
 		return string(in.View.Gate.Reason), trust // the words are the same: see TestReasons
 	}
