@@ -141,6 +141,32 @@ func TestDecideAfter(t *testing.T) {
 	require.Equal(t, int32(40), again.Decide(noon.Add(12*time.Minute)).Result.Bounds.Min, "what has begun does not wait again")
 }
 
+// The targets of windows that are weeks away are not looked at.
+func TestAwaited(t *testing.T) {
+	w := newWorld(10, 100)
+	w.window(func(v *v1alpha1.ScheduleWindow) {
+		v.MinReplicas, v.RampUp = number(40), minutes(60)
+		v.After = []v1alpha1.ScheduleAfter{{Name: "payment"}, {Name: "auth"}, {Name: "shop"}}
+	})
+	w.window(func(v *v1alpha1.ScheduleWindow) {
+		v.MinReplicas, v.After = number(50), []v1alpha1.ScheduleAfter{{Name: "auth"}}
+	})
+	w.window(func(v *v1alpha1.ScheduleWindow) { v.MinReplicas = number(60) })
+	for _, test := range []struct {
+		before time.Duration // noon
+		want   []string
+	}{
+		{30 * 24 * time.Hour, nil},
+		{25 * time.Hour, nil},
+		{25*time.Hour - time.Second, []string{"auth", "payment"}},
+		{0, []string{"auth", "payment"}},
+		{-time.Hour + time.Second, []string{"auth", "payment"}},
+		{-time.Hour, nil},
+	} {
+		require.ElementsMatch(t, test.want, w.observe().awaited(noon.Add(-test.before)), test.before)
+	}
+}
+
 func TestDecideLeavesAlone(t *testing.T) {
 	for _, test := range []struct {
 		name   string

@@ -142,6 +142,13 @@ func (o Observer) compiler() func(*v1alpha1.ScaleSchedule) (*schedule.Schedule, 
 	return func(s *v1alpha1.ScaleSchedule) (*schedule.Schedule, error) { return s.Compile(o.Zones) }
 }
 
+func (o Observer) now() time.Time {
+	if o.Now != nil {
+		return o.Now()
+	}
+	return time.Now()
+}
+
 // indexValues are the values to ask an index for; without indexes one list has all.
 func (o Observer) indexValues(values ...string) []string {
 	if o.Indexed {
@@ -211,27 +218,6 @@ func (o Observer) pausedBy(ctx context.Context, s *Situation) (string, error) {
 	return "", nil
 }
 
-// ready says which targets of `after` are Ready with their own floors.
-func (o Observer) ready(ctx context.Context, s *Situation) (map[schedule.Target]bool, error) {
-	ready := map[schedule.Target]bool{}
-	for i := range s.Schedules {
-		for _, w := range s.Schedules[i].Spec.Windows {
-			for _, after := range w.After {
-				target := schedule.Target{Kind: Kind, Name: after.Name}
-				if _, known := ready[target]; known || after.Name == s.HPA.Name {
-					continue
-				}
-				reached, err := o.reached(ctx, types.NamespacedName{Namespace: s.HPA.Namespace, Name: after.Name})
-				if err != nil {
-					return nil, err
-				}
-				ready[target] = reached
-			}
-		}
-	}
-	return ready, nil
-}
-
 // reached says whether another HPA has as many Ready pods as its own bounds and its own windows, when their ramps are
 // over, ask for. What it has is not enough to judge by: its windows may begin at this very moment.
 func (o Observer) reached(ctx context.Context, key types.NamespacedName) (bool, error) {
@@ -242,17 +228,13 @@ func (o Observer) reached(ctx context.Context, key types.NamespacedName) (bool, 
 	if err != nil {
 		return false, err
 	}
-	now := time.Now()
-	if o.Now != nil {
-		now = o.Now()
-	}
 	obs := other.Observations()
 	obs.AssumeReady = true
 	live := LiveBounds(other.HPA)
 	floor := live.Min
 	ceiling := live.Max
 	other.compile(o.compiler())
-	decision := schedule.Evaluate(other.rules, obs, now)
+	decision := schedule.Evaluate(other.rules, obs, o.now())
 	for i := range decision.Active {
 		a := &decision.Active[i]
 		if a.Full != nil && a.Phase != schedule.RampDown {
