@@ -47,6 +47,7 @@ type asking struct {
 
 // fetch asks for what is new and learns it. What went wrong is in the entry's problem. The error is the context's.
 func (l *loop) fetch(ctx context.Context, e *entry, a asking) error {
+	e.turnBack(a)
 	if !a.newest.After(e.asked) || a.now.Before(e.retry) {
 		return nil
 	}
@@ -84,6 +85,28 @@ func (l *loop) fetch(ctx context.Context, e *entry, a asking) error {
 		}
 	}
 	return e.done(ctx, last, a)
+}
+
+// turnBack forgets what was noted while the clock was ahead: it would wait until the clock is there again.
+func (e *entry) turnBack(a asking) {
+	if !e.asked.After(a.newest) {
+		return
+	}
+	e.asked, e.retry = a.newest, earlier(e.retry, a.now)
+	e.next = earlier(e.next, a.newest.Add(a.rule.Interval))
+	e.writtenAt, e.risen = earlier(e.writtenAt, a.now), earlier(e.risen, a.now)
+	e.held.At, e.kept.At = earlier(e.held.At, a.now), earlier(e.kept.At, a.now)
+	// a source repeats its newest value for a minute or a point, also into a future that has no others
+	if e.model != nil && e.model.Newest().Time.After(a.newest.Add(2*a.rule.Interval+time.Minute)) {
+		e.reload() // it takes no values that are older than its newest
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func historySpan(rule forecast.Rule) time.Duration {
