@@ -57,6 +57,7 @@ type Problem struct {
 type Held struct {
 	Floor int32
 	At    time.Time
+	Below int // points in a row that asked for a little less than the floor
 }
 
 // Verdict is what becomes of a forecast.
@@ -68,7 +69,7 @@ type Verdict struct {
 	// Trusted says whether the forecast is trusted; it need not be the view's gate that says so.
 	Trusted bool
 	Phase   Phase
-	Limit string // which limit lowered the floor, in a sentence; "": none
+	Limit   string // which limit lowered the floor, in a sentence; "": none
 	// Reason and Message are those of the Ready condition.
 	Reason, Message string
 	// Next is in how long the verdict changes by time alone; 0: never.
@@ -93,6 +94,10 @@ func Decide(in Input) Verdict {
 		})
 	}
 	if v.Phase == Fresh || v.Phase == Widening {
+		v.Held.Floor = v.Floor
+	}
+	if v.Phase == Fresh {
+		v.Floor, v.Held.Below = steady(in, v.Floor)
 		v.Held.Floor = v.Floor
 	}
 	v.Trusted = trusted(in)
@@ -126,6 +131,29 @@ func trusted(in Input) bool {
 // onTrust says whether the model is too young to be judged, and goes on as one that was trusted.
 func onTrust(in Input) bool {
 	return in.View != nil && in.Armed && in.Relearned && in.View.Gate.Reason == forecast.Learning
+}
+
+const (
+	// a floor that falls by no more than that share waits for another point: each write of it is one of the HPA, too
+	little = 0.05
+	// that many points have to ask for less
+	pointsBelow = 2
+)
+
+// steady is the floor where one is told already: it rises at once, and is lowered a little only once two points ask for it.
+func steady(in Input, floor int32) (steadied int32, below int) {
+	last := in.Held.Floor
+	if floor >= last || float64(floor) < (1-little)*float64(last) || last > in.Target.Max {
+		return floor, 0
+	}
+	below = in.Held.Below
+	if in.View.Newest.Time.After(in.Held.At) {
+		below++
+	}
+	if below >= pointsBelow {
+		return floor, 0
+	}
+	return last, below
 }
 
 // keep is a floor that is not lowered at once by a model that knows less than the one before it.
