@@ -162,12 +162,12 @@ func testRestoring(t *testing.T, s *stage) {
 		replicas, users int32
 		want            int32
 	}{
-		{0, 950, 95000, 1000},               // while the floor is on its ramp, the window's maximum stays
-		{10 * time.Minute, 950, 95000, 950}, // nothing is cut when it is over
-		{20 * time.Minute, 800, 95200, 950}, // what it wants counts, as well as what it has
-		{30 * time.Minute, 700, 70000, 700},
-		{40 * time.Minute, 900, 90000, 700}, // the maximum does not follow demand up again
-		{50 * time.Minute, 501, 50100, 501},
+		{0, 850, 85000, 1000},               // while the floor is on its ramp, the window's maximum stays
+		{10 * time.Minute, 850, 85000, 935}, // nothing is cut when it is over, and a tenth is left to scale up
+		{20 * time.Minute, 700, 83300, 916}, // what it wants counts, as well as what it has
+		{30 * time.Minute, 700, 70000, 770},
+		{40 * time.Minute, 900, 90000, 770}, // the maximum does not follow demand up again
+		{50 * time.Minute, 501, 50100, 551},
 	} {
 		s.running(step.replicas, step.users)
 		got := situation.LiveBounds(s.at(end.Add(step.after)))
