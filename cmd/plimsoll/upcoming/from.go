@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
@@ -21,7 +22,7 @@ func From(s *situation.Situation, out situation.Outcome) Plan {
 		p.Refused = out.Leave
 	}
 	for i := range s.Forecasts {
-		if f := &s.Forecasts[i]; enforces(f) {
+		if f := &s.Forecasts[i]; f.Status.Floor != nil && counts(f, out) {
 			p.Forecasts = append(p.Forecasts, forecastOf(f))
 		}
 	}
@@ -54,8 +55,11 @@ func Problems(s *situation.Situation, out situation.Outcome) []Problem {
 	return found
 }
 
-func enforces(f *v1alpha1.ScaleForecast) bool {
-	return f.Spec.Mode == v1alpha1.ForecastEnforce && f.Status.Effective == v1alpha1.ForecastEnforcing && f.Status.Floor != nil
+// counts says whether a forecast's floor was among what was decided upon.
+func counts(f *v1alpha1.ScaleForecast, out situation.Outcome) bool {
+	return slices.ContainsFunc(out.Result.Verdicts, func(v bounds.Verdict) bool {
+		return v.Source == bounds.Source{Kind: bounds.KindForecast, Name: f.Name}
+	})
 }
 
 func forecastOf(f *v1alpha1.ScaleForecast) Forecast {
