@@ -3,7 +3,9 @@
 package forecasts
 
 import (
+	"errors"
 	"math"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/meta/testrestmapper"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -58,6 +61,15 @@ func scheme(t testing.TB) *runtime.Scheme {
 	return s
 }
 
+// mapper is made once: that takes longer than most tests.
+var mapper = sync.OnceValue(func() meta.RESTMapper {
+	s := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(s), v1alpha1.AddToScheme(s)); err != nil {
+		panic(err)
+	}
+	return testrestmapper.TestOnlyStaticRESTMapper(s)
+})
+
 func newHPA() *autoscalingv2.HorizontalPodAutoscaler {
 	one, hundred := int32(2), resource.MustParse("100")
 	return &autoscalingv2.HorizontalPodAutoscaler{
@@ -98,7 +110,7 @@ func emptyBed(t testing.TB, objects ...client.Object) *bed {
 	}
 	objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: key.Namespace}})
 	b := &bed{prom: newProm(t), now: start.Add(time.Minute), events: events.NewFakeRecorder(1000)}
-	b.client = fake.NewClientBuilder().WithScheme(scheme(t)).WithObjects(objects...).WithStatusSubresource(&v1alpha1.ScaleForecast{}).Build()
+	b.client = fake.NewClientBuilder().WithScheme(scheme(t)).WithRESTMapper(mapper()).WithObjects(objects...).WithStatusSubresource(&v1alpha1.ScaleForecast{}).Build()
 	b.filled = start.Add(-14 * 24 * time.Hour)
 	b.restart(t)
 	return b

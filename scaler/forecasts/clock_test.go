@@ -12,6 +12,7 @@ import (
 // A clock that was an hour ahead for a while blinds nothing once it is right again; whether the source has values of that
 // hour (its clock was ahead, too) or not.
 func TestClockWasAhead(t *testing.T) {
+	t.Parallel()
 	for name, values := range map[string]bool{"the loop's only": false, "the source's, too": true} {
 		t.Run(name, func(t *testing.T) {
 			b := newBed(t)

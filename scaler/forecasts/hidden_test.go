@@ -14,6 +14,7 @@ import (
 
 // A tenant reads in the status that a ClusterMetricRule is asked, and nothing of its query: not even in an error.
 func TestClusterRuleStaysHidden(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct{ query, reason string }{
 		"it works":      {"sum(online_users) + 0 * sum(online_users)", v1alpha1.ForecastTrusted},
 		"no evaluation": {"online_users * on () (online_users or label_replace(online_users, \"a\", \"b\", \"\", \"\"))", v1alpha1.ForecastQueryFailed},

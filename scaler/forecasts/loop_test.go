@@ -22,6 +22,7 @@ import (
 )
 
 func TestReadsHistoryAndEnforces(t *testing.T) {
+	t.Parallel()
 	b := newBed(t)
 	s := b.look(t)
 	require.Equal(t, v1alpha1.ForecastTrusted, reason(s), s.Conditions)
@@ -51,6 +52,7 @@ func TestReadsHistoryAndEnforces(t *testing.T) {
 
 // A day of points: the status is written when something acts, and now and then for its figures.
 func TestWritesSeldom(t *testing.T) {
+	t.Parallel()
 	b := newBed(t)
 	f := b.get(t)
 	f.Spec.Mode = v1alpha1.ForecastObserve
@@ -68,6 +70,7 @@ func TestWritesSeldom(t *testing.T) {
 
 // A new scaler, which reads everything again, comes to the same as the one that went on.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	b := newBed(t)
 	b.run(t, start.Add(20*time.Hour+2*time.Minute), true)
 	b.look(t)
@@ -92,6 +95,7 @@ func TestRestart(t *testing.T) {
 
 // The source is lost for longer than every limit, with a restart in the middle, and comes back.
 func TestSourceLostAndBack(t *testing.T) {
+	t.Parallel()
 	b := newBed(t)
 	b.run(t, start.Add(9*time.Hour+2*time.Minute), true)
 	b.said()
@@ -140,6 +144,7 @@ func TestSourceLostAndBack(t *testing.T) {
 
 // Values stop, but the source answers.
 func TestNoNewValues(t *testing.T) {
+	t.Parallel()
 	b := newBed(t)
 	b.look(t)
 	last := *b.get(t).Status.Floor
@@ -153,6 +158,7 @@ func TestNoNewValues(t *testing.T) {
 }
 
 func TestSourceProblems(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		query        string
 		reason, text string
@@ -188,6 +194,7 @@ func TestSeriesThatFollowEachOther(t *testing.T) {
 
 // What happened while the spec is wrong, the HPA is away or has no target.
 func TestTargetProblems(t *testing.T) {
+	t.Parallel()
 	t.Run("no HPA", func(t *testing.T) {
 		b := newBed(t, newForecast())
 		s := b.look(t)
@@ -239,6 +246,7 @@ func TestTargetProblems(t *testing.T) {
 
 // Wherever a forecast stands, and however wrong it is, the HPA's minimum never is below the user's own.
 func TestNeverLowers(t *testing.T) {
+	t.Parallel()
 	for name, query := range map[string]string{"ten times too much": "10 * sum(online_users)", "a tenth": "sum(online_users) / 10", "negative": "-sum(online_users)"} {
 		t.Run(name, func(t *testing.T) {
 			f := newForecast()
@@ -260,6 +268,7 @@ func TestNeverLowers(t *testing.T) {
 // While the replicas are at their maximum with more to do than they should have, the demand is not what is measured; and
 // what was marked in the past is not learned after a restart either.
 func TestCensored(t *testing.T) {
+	t.Parallel()
 	hpa := newHPA()
 	hpa.Spec.MaxReplicas = 10
 	b := newBed(t, hpa, newForecast())
@@ -349,6 +358,7 @@ func (c *refusingClient) Status() client.SubResourceWriter {
 
 // Many forecasts begin at once: as many read their history at the same time as may, the others take turns.
 func TestTakesTurns(t *testing.T) {
+	t.Parallel()
 	var objects []client.Object
 	var keys []reconcile.Request
 	for i := range 12 {
@@ -394,6 +404,7 @@ func TestMeasuresTheLeadTime(t *testing.T) {
 
 // One that is deleted and made again learns anew, and another query is another demand.
 func TestLearnsAnew(t *testing.T) {
+	t.Parallel()
 	b := newBed(t)
 	b.look(t)
 	first := b.loop.entries.all[key]

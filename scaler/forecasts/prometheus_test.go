@@ -41,6 +41,7 @@ var proxied = regexp.MustCompile(`^/apis/query\.plimsoll\.dev/v1alpha1/namespace
 func newProm(t testing.TB) *promServer {
 	db, err := tsdb.Open(t.TempDir(), nil, nil, tsdb.DefaultOptions(), nil)
 	require.NoError(t, err)
+	db.DisableCompactions() // two weeks in memory are read faster than written to blocks
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	read := parser.NewParser(parser.Options{})
 	engine := promql.NewEngine(promql.EngineOpts{

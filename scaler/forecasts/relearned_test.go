@@ -16,6 +16,7 @@ import (
 // The source keeps less history than was learned live: a restart does not disarm what was trusted, nor drop its floor at
 // once. What another spec asks for was never trusted.
 func TestLessHistoryThanLearned(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		observed int64
 		state    string

@@ -17,6 +17,7 @@ import (
 // The floor of one HPA is nothing to another one that the spec names from now on; whether the loop saw the change, or came
 // after it.
 func TestAnotherTarget(t *testing.T) {
+	t.Parallel()
 	for name, restarted := range map[string]bool{"seen": false, "while no scaler ran": true} {
 		t.Run(name, func(t *testing.T) {
 			small := newHPA()
