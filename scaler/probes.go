@@ -49,7 +49,7 @@ func addProbes(ctx context.Context, mgr manager.Manager) error {
 func turning(from prometheus.Gatherer, limit time.Duration) error {
 	families, err := from.Gather()
 	if err != nil {
-		return nil // a metric that cannot be read is no reason to end the process
+		return nil //nolint:nilerr // a metric that cannot be read is no reason to end the process
 	}
 	for _, family := range families {
 		if family.GetName() != longestRunning {

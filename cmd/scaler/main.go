@@ -63,9 +63,7 @@ gives them back afterwards. The HPA stays the only one who decides replicas. Sev
 		cmd.Flags().AddFlagSet(set)
 	}
 	cmd.Flags().DurationVar(&clockOffset, "clock-offset", 0, "For tests: decide as if it were so much later.")
-	if err := cmd.Flags().MarkHidden("clock-offset"); err != nil {
-		panic(err) // the flag is defined in the line before
-	}
+	cmd.Flags().Lookup("clock-offset").Hidden = true
 	cliflag.SetUsageAndHelpFunc(cmd, sets, 120)
 	return cmd
 }

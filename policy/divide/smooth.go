@@ -27,7 +27,7 @@ type Smoothing struct {
 	Seats    int64         // by how many seats some cluster's division must differ for that
 }
 
-// DefaultSmoothing: a step a minute, a replacement in 10 minutes at most, and for 2 seats or more.
+// DefaultSmoothing is a step a minute, a replacement in 10 minutes at most, and for 2 seats or more.
 func DefaultSmoothing() Smoothing {
 	return Smoothing{Interval: time.Minute, Window: 10 * time.Minute, Seats: 2}
 }

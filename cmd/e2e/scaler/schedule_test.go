@@ -11,7 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
@@ -177,4 +179,10 @@ func (s *scene) batchHas(t *testing.T, want int32) {
 		}
 		return nil
 	})
+}
+
+// pauseNamespace sets the namespace's annotation.
+func (s *scene) pauseNamespace(t *testing.T, value string) {
+	t.Helper()
+	s.annotateObject(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.ns}}, record.PausedAnnotation, value)
 }

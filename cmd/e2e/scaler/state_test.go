@@ -133,7 +133,7 @@ func ownersOf(hpa *autoscalingv2.HorizontalPodAutoscaler) []string {
 		var fields struct {
 			Spec map[string]any `json:"f:spec"`
 		}
-		if entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.Raw, &fields) != nil {
+		if entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue
 		}
 		for _, field := range []string{"minReplicas", "maxReplicas"} {
@@ -199,12 +199,6 @@ func (s *scene) annotate(t *testing.T, name, value string) {
 	t.Helper()
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: app}}
 	s.annotateObject(t, hpa, name, value)
-}
-
-// pauseNamespace sets the namespace's annotation.
-func (s *scene) pauseNamespace(t *testing.T, value string) {
-	t.Helper()
-	s.annotateObject(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.ns}}, record.PausedAnnotation, value)
 }
 
 func (s *scene) annotateObject(t *testing.T, object client.Object, name, value string) {
