@@ -14,8 +14,12 @@ import (
 	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
-// reachGrace is how long pods may take to be Ready with a floor where it was never measured how long they take.
-const reachGrace = 2 * time.Minute
+// How long pods may take to be Ready with a floor, where it was never measured how long they take; and how much longer
+// than was measured, because the HPA first has to look, and its workload to make the pods.
+const (
+	reachGrace = 2 * time.Minute
+	reachSlack = time.Minute
+)
 
 // judgement is what one target, or the whole schedule, comes to.
 type judgement struct {
@@ -133,9 +137,9 @@ func (m *Summary) notReached(t *Target, mine []int) (judgement, bool) {
 	if !on || !m.is(r.FloorBy) || t.Floor < r.Bounds.Min || has >= r.Bounds.Min {
 		return judgement{}, false
 	}
-	grace := pods.Lead
-	if grace == 0 {
-		grace = reachGrace
+	grace := reachGrace
+	if pods.Lead > 0 {
+		grace = pods.Lead + reachSlack
 	}
 	since := t.Outcome.Record.State.Since
 	if until := since.Add(grace); pods.Unschedulable == 0 && m.now.Before(until) {
