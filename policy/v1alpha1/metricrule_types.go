@@ -79,6 +79,7 @@ type ClusterMetricRuleList struct {
 // +kubebuilder:validation:XValidation:rule="duration(self.interval) <= duration('1h')",message="interval must be at most 1h"
 // +kubebuilder:validation:XValidation:rule="duration(self.maxAge) >= duration(self.interval) + duration(self.interval)",message="maxAge must be at least twice the interval, or one missed evaluation turns every value into an error; raise maxAge or lower interval"
 // +kubebuilder:validation:XValidation:rule="duration(self.maxAge) <= duration('24h')",message="maxAge must be at most 24h"
+// +kubebuilder:validation:XValidation:rule="!has(self.members) || !has(self.object)",message="members: Sum makes an external metric: objects of other clusters are unknown here; remove object, and aggregate in the query"
 // +kubebuilder:validation:XValidation:rule="duration(self.holdFor) >= duration('0s') && duration(self.holdFor) <= duration('24h')",message="holdFor must be between 0s (never hold a value) and 24h"
 type MetricRuleSpec struct {
 	// metric is the name that HorizontalPodAutoscalers use. Default: metadata.name.
@@ -120,6 +121,12 @@ type MetricRuleSpec struct {
 	// +default="0s"
 	HoldFor metav1.Duration `json:"holdFor,omitzero"`
 
+	// members: Sum adds the values of the member clusters' own metric sources (MemberCluster spec.metrics) instead of
+	// asking the hub's: a Suspect cluster counts with its last value until maxAge, a Failed one as 0, and while one is
+	// missing the value says that it is incomplete. External metrics only. Absent: the hub's own source.
+	// +optional
+	Members MemberAggregation `json:"members,omitempty"`
+
 	// guard is PromQL that must hold for the values to count: a comparison that filters (it holds if it has a
 	// result), or one with `bool` (it holds if the result is not 0). While it does not hold, the new values are thrown
 	// away as if the source had failed. Half the targets down halves a sum without a word; a guard makes that an error.
@@ -137,6 +144,14 @@ type MetricRuleSpec struct {
 	// +kubebuilder:validation:Maximum=1000000
 	MaxSeries int32 `json:"maxSeries,omitempty"`
 }
+
+// MemberAggregation says how values of several clusters become one.
+//
+// +kubebuilder:validation:Enum=Sum
+type MemberAggregation string
+
+// MembersSum adds them, series by series.
+const MembersSum MemberAggregation = "Sum"
 
 // MetricObject says which Kubernetes object a series describes.
 type MetricObject struct {

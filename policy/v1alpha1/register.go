@@ -31,6 +31,9 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ClusterMetricRule{}, &ClusterMetricRuleList{},
 		&ScaleSchedule{}, &ScaleScheduleList{},
 		&ScaleForecast{}, &ScaleForecastList{},
+		&MemberCluster{}, &MemberClusterList{},
+		&FederatedScale{}, &FederatedScaleList{},
+		&Headroom{}, &HeadroomList{},
 	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil

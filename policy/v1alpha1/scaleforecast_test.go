@@ -4,10 +4,6 @@ package v1alpha1_test
 
 import (
 	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -170,24 +166,4 @@ func TestForecastStatusKeepsItsWords(t *testing.T) {
 		require.Empty(t, validatorOf(t, "scaleforecasts")(object))
 		require.Contains(t, v1alpha1.ForecastReasons(), string(reason))
 	}
-}
-
-func TestEveryForecastReasonIsListedAndExplained(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "scaleforecast_reasons.go", nil, 0)
-	require.NoError(t, err)
-	var declared []string
-	ast.Inspect(file, func(n ast.Node) bool {
-		if spec, ok := n.(*ast.ValueSpec); ok {
-			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-			require.NoError(t, err)
-			require.Equal(t, "Forecast"+value, spec.Names[0].Name)
-			declared = append(declared, value)
-		}
-		return true
-	})
-	require.Equal(t, declared, v1alpha1.ForecastReasons())
-	for _, reason := range declared {
-		require.NotEmpty(t, v1alpha1.ForecastMeaning(reason), reason)
-	}
-	require.Empty(t, v1alpha1.ForecastMeaning("Unheard"))
 }

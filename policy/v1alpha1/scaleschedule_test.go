@@ -5,11 +5,7 @@ package v1alpha1_test
 import (
 	"context"
 	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -217,26 +213,6 @@ func TestTargetReferenceDefaults(t *testing.T) {
 	var none *v1alpha1.TargetReference
 	require.False(t, none.IsHPA())
 	require.False(t, none.IsWorkload())
-}
-
-func TestEveryScheduleReasonIsListedAndExplained(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "scaleschedule_reasons.go", nil, 0)
-	require.NoError(t, err)
-	var declared []string
-	ast.Inspect(file, func(n ast.Node) bool {
-		if spec, ok := n.(*ast.ValueSpec); ok {
-			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-			require.NoError(t, err)
-			require.Equal(t, "Schedule"+value, spec.Names[0].Name)
-			declared = append(declared, value)
-		}
-		return true
-	})
-	require.Equal(t, declared, v1alpha1.ScheduleReasons())
-	for _, reason := range declared {
-		require.NotEmpty(t, v1alpha1.ScheduleMeaning(reason), reason)
-	}
-	require.Empty(t, v1alpha1.ScheduleMeaning("NoSuchReason"))
 }
 
 func TestDemandInThousandths(t *testing.T) {

@@ -4,11 +4,6 @@ package v1alpha1_test
 
 import (
 	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,28 +13,6 @@ import (
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
-
-func TestEveryReasonIsListedAndExplained(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "reasons.go", nil, 0)
-	require.NoError(t, err)
-	var declared []string
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if ok && strings.HasPrefix(spec.Names[0].Name, "Reason") {
-			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-			require.NoError(t, err)
-			require.Equal(t, "Reason"+value, spec.Names[0].Name)
-			declared = append(declared, value)
-		}
-		return true
-	})
-	require.NotEmpty(t, declared)
-	require.Equal(t, declared, v1alpha1.Reasons())
-	for _, reason := range declared {
-		require.NotEmpty(t, v1alpha1.Meaning(reason), reason)
-	}
-	require.Empty(t, v1alpha1.Meaning("NoSuchReason"))
-}
 
 func TestDefaults(t *testing.T) {
 	rule := v1alpha1.MetricRule{ObjectMeta: metav1.ObjectMeta{Name: "online-users"}}

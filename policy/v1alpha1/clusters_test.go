@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
+
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+)
+
+func clusterObject(t *testing.T, kind, spec string) map[string]any {
+	t.Helper()
+	text, err := yaml.YAMLToJSON([]byte("apiVersion: plimsoll.dev/v1alpha1\nkind: " + kind + "\nmetadata: {name: shop}\nspec: " + spec))
+	require.NoError(t, err)
+	object := &unstructured.Unstructured{}
+	require.NoError(t, object.UnmarshalJSON(text))
+	return object.Object
+}
+
+// A refused object says what to do; an empty want means that it is taken.
+func TestMembersScalesAndHeadrooms(t *testing.T) {
+	const ok = ""
+	tests := []struct{ name, kind, spec, want string }{
+		{"smallest member", "MemberCluster", `{}`, ok},
+		{"whole member", "MemberCluster", `{kubeconfigSecretRef: {name: a, key: value}, weight: 3, metrics: {url: "https://p:9090/x", secretRef: {name: a}}, nodeGroups: {address: "[::1]:8086"}}`, ok},
+		{"weight while drained", "MemberCluster", `{weight: 3, drain: true}`, "remove one of them"},
+		{"weight of nothing", "MemberCluster", `{weight: 0}`, "spec.weight"},
+		{"probe often", "MemberCluster", `{probe: {interval: 1s, failedAfter: 1s}}`, ok},
+		{"probe too often", "MemberCluster", `{probe: {interval: 999ms}}`, "between 1s and 5m"},
+		{"failed before the second question", "MemberCluster", `{probe: {failedAfter: 9s}}`, "failedAfter must be between the interval"},
+		{"no unit", "MemberCluster", `{probe: {timeout: "4"}}`, "durations such as 10s"},
+		{"long time-out", "MemberCluster", `{probe: {timeout: 31s}}`, "timeout must be"},
+		{"metrics elsewhere", "MemberCluster", `{metrics: {url: "ftp://a"}}`, "spec.metrics.url"},
+		{"node groups without a port", "MemberCluster", `{nodeGroups: {address: "groups"}}`, "spec.nodeGroups.address"},
+
+		{"smallest scale", "FederatedScale", `{targetRef: {}}`, ok},
+		{"no target", "FederatedScale", `{}`, "spec.targetRef"},
+		{"bounds", "FederatedScale", `{divide: Bounds, targetRef: {kind: HorizontalPodAutoscaler}}`, ok},
+		{"bounds of a Deployment", "FederatedScale", `{divide: Bounds, targetRef: {kind: Deployment}}`, "set targetRef.kind"},
+		{"replicas of an HPA", "FederatedScale", `{targetRef: {kind: HorizontalPodAutoscaler}}`, "set divide: Bounds"},
+		{"limits", "FederatedScale", `{targetRef: {}, clusters: [{name: a, minReplicas: 0, maxReplicas: 0}, {name: b}]}`, ok},
+		{"limits the wrong way", "FederatedScale", `{targetRef: {}, clusters: [{name: a, minReplicas: 2, maxReplicas: 1}]}`, "at most maxReplicas"},
+		{"a cluster twice", "FederatedScale", `{targetRef: {}, clusters: [{name: a}, {name: a}]}`, "Duplicate value"},
+		{"less than nothing", "FederatedScale", `{targetRef: {}, replicas: -1}`, "spec.replicas"},
+		{"failover at once", "FederatedScale", `{targetRef: {}, failover: {after: 0s}}`, ok},
+		{"failover some day", "FederatedScale", `{targetRef: {}, failover: {after: 25h}}`, "from 0s to 24h"},
+		{"pending for a moment", "FederatedScale", `{targetRef: {}, pendingTimeout: 4s}`, "from 5s to 6h"},
+
+		{"smallest headroom", "Headroom", `{}`, ok},
+		{"all of it", "Headroom", `{percent: 100}`, ok},
+		{"more than all", "Headroom", `{percent: 101}`, "spec.percent"},
+		{"none", "Headroom", `{percent: 0}`, ok},
+		{"a priority that takes place away", "Headroom", `{placeholder: {priority: 0}}`, "spec.placeholder.priority"},
+		{"a priority that no autoscaler sees", "Headroom", `{placeholder: {priority: -11}}`, "spec.placeholder.priority"},
+		{"strategy", "Headroom", `{strategy: Balloon}`, "spec.strategy"},
+		{"cost", "Headroom", `{cost: {cpuHour: "0.031", memoryGiBHour: "0.004", currency: EUR}}`, ok},
+		{"cost below nothing", "Headroom", `{cost: {cpuHour: "-1"}}`, "spec.cost.cpuHour"},
+		{"misspelt", "Headroom", `{percentage: 20}`, "spec.percentage"},
+
+		{"sum over members", "MetricRule", `{query: up, members: Sum}`, ok},
+		{"sum of pods", "MetricRule", `{query: up, members: Sum, object: {resource: pods, nameLabel: pod}}`, "remove object"},
+		{"mean over members", "MetricRule", `{query: up, members: Average}`, "spec.members"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			found := strings.Join(validatorOf(t, strings.ToLower(test.kind)+"s")(clusterObject(t, test.kind, test.spec)), "\n")
+			if test.want == ok {
+				require.Empty(t, found)
+				return
+			}
+			require.Contains(t, found, test.want)
+		})
+	}
+}
+
+// The smallest objects, with what the API server fills in.
+func TestDefaultsOfMembersScalesAndHeadrooms(t *testing.T) {
+	object := clusterObject(t, "MemberCluster", "{}")
+	require.Empty(t, validatorOf(t, "memberclusters")(object))
+	member := &v1alpha1.MemberCluster{}
+	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object, member))
+	require.Equal(t, "10s", member.Spec.Probe.Interval.Duration.String())
+	require.Equal(t, int32(50), *member.Spec.Probe.MinReadyNodesPercent)
+
+	object = clusterObject(t, "FederatedScale", "{targetRef: {}}")
+	require.Empty(t, validatorOf(t, "federatedscales")(object))
+	scale := &v1alpha1.FederatedScale{}
+	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object, scale))
+	require.Equal(t, int32(1), *scale.Spec.Replicas)
+	require.Equal(t, v1alpha1.ModeObserve, scale.Spec.Mode)
+	require.Equal(t, v1alpha1.FailoverMove, scale.Spec.Failover.Mode)
+	require.Equal(t, "1m0s", scale.Spec.Failover.After.Duration.String())
+
+	object = clusterObject(t, "Headroom", "{}")
+	require.Empty(t, validatorOf(t, "headrooms")(object))
+	headroom := &v1alpha1.Headroom{}
+	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object, headroom))
+	require.Equal(t, int32(20), *headroom.Spec.Percent)
+	require.Equal(t, v1alpha1.ModeObserve, headroom.Spec.Mode)
+	require.Equal(t, int32(-10), *headroom.Spec.Placeholder.Priority)
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// MemberCluster is a cluster that workloads may be divided over. The hub watches its health, what its nodes have left,
+// and what would happen if it were lost.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,categories=plimsoll,shortName=member
+// +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`,description="Healthy, Suspect (nothing is lowered) or Failed (its replicas may move)"
+// +kubebuilder:printcolumn:name="Since",type=date,JSONPath=`.status.since`,description="How long it has been healthy, or not healthy"
+// +kubebuilder:printcolumn:name="Nodes",type=string,JSONPath=`.status.nodes.summary`,description="Ready nodes of all nodes"
+// +kubebuilder:printcolumn:name="Free",type=string,JSONPath=`.status.free`,description="What its nodes have left, the reserve included"
+// +kubebuilder:printcolumn:name="If-Lost",type=string,JSONPath=`.status.ifLost`,description="What becomes of its replicas if it dies now: Fits, NeedsNodes or DoesNotFit"
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+type MemberCluster struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec says how the cluster is reached, and what it may be used for.
+	// +optional
+	Spec MemberClusterSpec `json:"spec,omitzero"`
+	// status says how the cluster is. The scaler writes it.
+	// +optional
+	Status MemberClusterStatus `json:"status,omitzero"`
+}
+
+// MemberClusterList is a list of MemberCluster.
+//
+// +kubebuilder:object:root=true
+type MemberClusterList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []MemberCluster `json:"items"`
+}
+
+// MemberClusterSpec says how a cluster is reached, and what it may be used for.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.weight) || !has(self.drain) || !self.drain",message="weight does not matter while drain is true; remove one of them"
+type MemberClusterSpec struct {
+	// kubeconfigSecretRef names the Secret with the cluster's kubeconfig, in the namespace of the members' kubeconfigs
+	// (plimsoll-members). Exec plugins, file paths and unverified TLS are refused. Absent: the Secret with the name of
+	// this object, or that name followed by "-kubeconfig", as Cluster API calls it.
+	// +optional
+	KubeconfigSecretRef *SecretKeyReference `json:"kubeconfigSecretRef,omitempty"`
+
+	// suspend stops asking and writing this cluster. Its replicas stay where they are, and nothing is lowered in the
+	// others on its account. Default: false.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"`
+	// drain moves its replicas to the other clusters, as far as they can hold them. Default: false.
+	// +optional
+	Drain bool `json:"drain,omitempty"`
+
+	// weight is its share in every division, in a unit that all members with a weight have in common; it wins over what
+	// fits into the cluster. Absent: what fits, measured for each workload.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	Weight *int32 `json:"weight,omitempty"`
+
+	// probe says how its health is judged. Absent: asked every 10s, failed after 30s.
+	// +optional
+	// +default={"interval":"10s","timeout":"4s","failedAfter":"30s","healthyAfter":"60s","nodesAfter":"60s"}
+	Probe MemberProbe `json:"probe,omitzero"`
+
+	// metrics is where its own metrics are, for MetricRules with `members: Sum`. Absent: it has none, and such rules
+	// count it as 0.
+	// +optional
+	Metrics *MemberMetrics `json:"metrics,omitempty"`
+
+	// nodeGroups is a server of the cluster-autoscaler's externalgrpc protocol, for clusters in which no node autoscaler
+	// runs: its node groups may then be grown, never shrunk. Absent: nodes are not asked for.
+	// +optional
+	NodeGroups *MemberNodeGroups `json:"nodeGroups,omitempty"`
+}
+
+// SecretKeyReference names a Secret and one of its keys.
+type SecretKeyReference struct {
+	// name of the Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// key in the Secret. Absent: the first there is of "kubeconfig" (multicluster-runtime), "value" (Cluster API) and
+	// "Config" (cluster inventory).
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Key string `json:"key,omitempty"`
+}
+
+// MemberProbe says how a cluster's health is judged.
+//
+// +kubebuilder:validation:XValidation:rule="[self.interval, self.timeout, self.failedAfter, self.healthyAfter, self.nodesAfter].all(d, d.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$'))",message="interval, timeout, failedAfter, healthyAfter and nodesAfter are durations such as 10s or 1m30s"
+// +kubebuilder:validation:XValidation:rule="duration(self.interval) >= duration('1s') && duration(self.interval) <= duration('5m')",message="interval must be between 1s and 5m"
+// +kubebuilder:validation:XValidation:rule="duration(self.timeout) >= duration('100ms') && duration(self.timeout) <= duration('30s')",message="timeout must be between 100ms and 30s"
+// +kubebuilder:validation:XValidation:rule="duration(self.failedAfter) >= duration(self.interval) && duration(self.failedAfter) <= duration('1h')",message="failedAfter must be between the interval and 1h"
+// +kubebuilder:validation:XValidation:rule="duration(self.healthyAfter) >= duration('0s') && duration(self.healthyAfter) <= duration('1h')",message="healthyAfter must be between 0s and 1h"
+// +kubebuilder:validation:XValidation:rule="duration(self.nodesAfter) >= duration('10s') && duration(self.nodesAfter) <= duration('1h')",message="nodesAfter must be between 10s and 1h"
+type MemberProbe struct {
+	// interval between two questions to the API server. Default: 10s.
+	// +optional
+	// +default="10s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	Interval *metav1.Duration `json:"interval,omitempty"`
+	// timeout of one question. Default: 4s.
+	// +optional
+	// +default="4s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// failureThreshold is how many questions in a row must fail before it is Failed. Default: 3.
+	// +optional
+	// +default=3
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	FailureThreshold int32 `json:"failureThreshold,omitempty"`
+	// failedAfter is for how long they must have failed, besides. Default: 30s.
+	// +optional
+	// +default="30s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	FailedAfter *metav1.Duration `json:"failedAfter,omitempty"`
+	// successThreshold is how many questions in a row must succeed before it is Healthy again. Default: 3.
+	// +optional
+	// +default=3
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	SuccessThreshold int32 `json:"successThreshold,omitempty"`
+	// healthyAfter is for how long they must have succeeded, besides. Default: 60s.
+	// +optional
+	// +default="60s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	HealthyAfter *metav1.Duration `json:"healthyAfter,omitempty"`
+	// minReadyNodesPercent is the share of its nodes that must be Ready: under it the cluster is Failed, though its API
+	// server answers. Default: 50.
+	// +optional
+	// +default=50
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	MinReadyNodesPercent *int32 `json:"minReadyNodesPercent,omitempty"`
+	// nodesAfter is for how long the share must have been too low. Default: 60s.
+	// +optional
+	// +default="60s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	NodesAfter *metav1.Duration `json:"nodesAfter,omitempty"`
+}
+
+// MemberMetrics is where a cluster's own metrics are.
+type MemberMetrics struct {
+	// url of its Prometheus-compatible HTTP API.
+	// +required
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:Pattern=`^https?://[^\s]+$`
+	URL string `json:"url"`
+	// secretRef names the Secret with its credentials, in the namespace of the members' metric sources
+	// (plimsoll-sources). Keys, all optional: token; username and password; ca.crt; tls.crt and tls.key. Absent: none
+	// are needed, and the system's certificate authorities are trusted.
+	// +optional
+	SecretRef *SecretReference `json:"secretRef,omitempty"`
+}
+
+// SecretReference names a Secret.
+type SecretReference struct {
+	// name of the Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+}
+
+// MemberNodeGroups is a server of node groups.
+type MemberNodeGroups struct {
+	// address of the server, host:port. Without TLS only on loopback.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[^\s/:]+:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1,5}$`
+	Address string `json:"address"`
+	// secretRef names the Secret with ca.crt, tls.crt and tls.key for mutual TLS, in the namespace of the members'
+	// kubeconfigs (plimsoll-members).
+	// +optional
+	SecretRef *SecretReference `json:"secretRef,omitempty"`
+	// expandablePercent is how much of what new nodes could hold counts in a division: they take minutes and may not
+	// come. Default: 50.
+	// +optional
+	// +default=50
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	ExpandablePercent *int32 `json:"expandablePercent,omitempty"`
+}
