@@ -16,9 +16,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Files are all manifests: crd, base, components, overlays and examples.
+// Files are all manifests: crd, base, components, overlays and examples, and what a member cluster gets (member).
 //
-//go:embed crd base components overlays examples
+//go:embed crd base components overlays examples member
 var Files embed.FS
 
 // Render builds the kustomization in a folder of Files, for example "overlays/local". The objects come in an order in

@@ -56,8 +56,8 @@ func TestMembersScalesAndHeadrooms(t *testing.T) {
 		{"all of it", "Headroom", `{percent: 100}`, ok},
 		{"more than all", "Headroom", `{percent: 101}`, "spec.percent"},
 		{"none", "Headroom", `{percent: 0}`, ok},
-		{"a priority that takes place away", "Headroom", `{placeholder: {priority: 0}}`, "spec.placeholder.priority"},
-		{"a priority that no autoscaler sees", "Headroom", `{placeholder: {priority: -11}}`, "spec.placeholder.priority"},
+		{"another class", "Headroom", `{placeholder: {priorityClassName: balloon}}`, ok},
+		{"no class", "Headroom", `{placeholder: {priorityClassName: ""}}`, "spec.placeholder.priorityClassName"},
 		{"strategy", "Headroom", `{strategy: Balloon}`, "spec.strategy"},
 		{"cost", "Headroom", `{cost: {cpuHour: "0.031", memoryGiBHour: "0.004", currency: EUR}}`, ok},
 		{"cost below nothing", "Headroom", `{cost: {cpuHour: "-1"}}`, "spec.cost.cpuHour"},
@@ -103,5 +103,5 @@ func TestDefaultsOfMembersScalesAndHeadrooms(t *testing.T) {
 	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object, headroom))
 	require.Equal(t, int32(20), *headroom.Spec.Percent)
 	require.Equal(t, v1alpha1.ModeObserve, headroom.Spec.Mode)
-	require.Equal(t, int32(-10), *headroom.Spec.Placeholder.Priority)
+	require.Equal(t, "plimsoll-headroom", headroom.Spec.Placeholder.PriorityClassName)
 }

@@ -121,12 +121,14 @@ type PlaceholderSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	Image string `json:"image,omitempty"`
-	// priority of the pods, from -10 to -1. The cluster-autoscaler adds nodes for pods of -10 and more only. Default: -10.
+	// priorityClassName of the pods: a PriorityClass of the members, of -1 or less and with preemptionPolicy Never. The
+	// cluster-autoscaler adds nodes for pods of -10 and more only. Default: plimsoll-headroom (-10), which is among the
+	// manifests for members.
 	// +optional
-	// +default=-10
-	// +kubebuilder:validation:Minimum=-10
-	// +kubebuilder:validation:Maximum=-1
-	Priority *int32 `json:"priority,omitempty"`
+	// +default="plimsoll-headroom"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	PriorityClassName string `json:"priorityClassName,omitempty"`
 }
 
 // HeadroomCost is what an hour of capacity costs, as decimals in any currency.
