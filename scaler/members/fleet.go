@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package members connects the hub to its member clusters: one connection per MemberCluster whose kubeconfig can be used,
+// with caches of what is decided by, and a judgement of each member's health in its status. What is thought of a member is
+// read from that status; what is in it, from its Member.
+package members
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+)
+
+// OnConnect is called for each new connection before its caches are filled, to watch what is there. A member whose
+// OnConnect fails is connected again later.
+type OnConnect func(ctx context.Context, m *Member) error
+
+// Fleet holds the connections to the members. A member that hangs delays nobody else: every connection has caches of its
+// own, which are filled beside each other.
+type Fleet struct {
+	scheme *runtime.Scheme
+
+	mu        sync.RWMutex // of what follows
+	members   map[string]*Member
+	onConnect []OnConnect
+}
+
+// NewFleet makes one without connections. The scheme must know every kind that is read or written in members.
+func NewFleet(scheme *runtime.Scheme) *Fleet {
+	return &Fleet{scheme: scheme, members: map[string]*Member{}}
+}
+
+// OnConnect adds a function that sees every connection. It must be added before the manager starts.
+func (f *Fleet) OnConnect(do OnConnect) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.onConnect = append(f.onConnect, do)
+}
+
+// Member returns the connection to a member; nil while there is none whose caches are filled. A connection says nothing
+// about health: the caches of a member that has stopped answering go on showing what was seen last.
+func (f *Fleet) Member(name string) *Member {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	m := f.members[name]
+	if m == nil || !m.filled.Load() {
+		return nil
+	}
+	return m
+}
+
+// Connect connects to a member, unless there is a connection with the same hash of its kubeconfig. It returns at once; the
+// caches are filled in the background, until the context or the connection ends. An older connection ends.
+func (f *Fleet) Connect(ctx context.Context, name, hash string, config *rest.Config) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if old := f.members[name]; old != nil {
+		if old.hash == hash && !old.ended() {
+			return nil
+		}
+		old.cancel()
+		delete(f.members, name)
+	}
+	m, err := newMember(ctx, name, hash, config, f.scheme)
+	if err != nil {
+		return fmt.Errorf("cannot connect to member %s: %w", name, err)
+	}
+	for _, do := range f.onConnect {
+		if err := do(m.ctx, m); err != nil {
+			m.cancel()
+			return fmt.Errorf("cannot watch member %s: %w", name, err)
+		}
+	}
+	f.members[name] = m
+	go m.run()
+	klog.FromContext(ctx).Info("Connected to a member", "member", name, "server", config.Host)
+	return nil
+}
+
+// Disconnect ends the connection to a member, if there is one.
+func (f *Fleet) Disconnect(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if m := f.members[name]; m != nil {
+		m.cancel()
+		delete(f.members, name)
+	}
+}
