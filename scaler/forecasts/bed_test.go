@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/clustertest"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
@@ -52,13 +53,6 @@ type bed struct {
 	filled time.Time // until when there are values
 	next   time.Time // when the loop wants to look again
 	writes int
-}
-
-func scheme(t testing.TB) *runtime.Scheme {
-	s := runtime.NewScheme()
-	require.NoError(t, clientgoscheme.AddToScheme(s))
-	require.NoError(t, v1alpha1.AddToScheme(s))
-	return s
 }
 
 // mapper is made once: that takes longer than most tests.
@@ -110,7 +104,7 @@ func emptyBed(t testing.TB, objects ...client.Object) *bed {
 	}
 	objects = append(objects, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: key.Namespace}})
 	b := &bed{prom: newProm(t), now: start.Add(time.Minute), events: events.NewFakeRecorder(1000)}
-	b.client = fake.NewClientBuilder().WithScheme(scheme(t)).WithRESTMapper(mapper()).WithObjects(objects...).WithStatusSubresource(&v1alpha1.ScaleForecast{}).Build()
+	b.client = fake.NewClientBuilder().WithScheme(clustertest.Scheme(t)).WithRESTMapper(mapper()).WithObjects(objects...).WithStatusSubresource(&v1alpha1.ScaleForecast{}).Build()
 	b.filled = start.Add(-14 * 24 * time.Hour)
 	b.restart(t)
 	return b

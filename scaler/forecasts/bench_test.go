@@ -30,6 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/clustertest"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
@@ -164,7 +165,7 @@ func newFleet(b *testing.B, interval time.Duration) *fleetClient {
 	b.Cleanup(server.Close)
 	mapper := meta.NewDefaultRESTMapper(nil)
 	mapper.Add(v1alpha1.SchemeGroupVersion.WithKind("ScaleForecast"), meta.RESTScopeNamespace)
-	direct, err := client.New(&rest.Config{Host: server.URL, QPS: -1}, client.Options{Scheme: scheme(b), Mapper: mapper})
+	direct, err := client.New(&rest.Config{Host: server.URL, QPS: -1}, client.Options{Scheme: clustertest.Scheme(b), Mapper: mapper})
 	require.NoError(b, err)
 	c.Client = direct
 	return c

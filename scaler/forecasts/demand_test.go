@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/clustertest"
 )
 
 // The derived queries, asked of a real Prometheus.
@@ -39,7 +40,7 @@ func TestDemandOf(t *testing.T) {
 		&v1alpha1.ClusterMetricRule{ObjectMeta: metav1.ObjectMeta{Name: "users"}, Spec: v1alpha1.MetricRuleSpec{Query: "vector(-1)", Object: &v1alpha1.MetricObject{Resource: "pods", NameLabel: "pod"}}},
 		&v1alpha1.ClusterMetricRule{ObjectMeta: metav1.ObjectMeta{Name: "backlog"}, Spec: v1alpha1.MetricRuleSpec{Query: "waiting", Object: &v1alpha1.MetricObject{Resource: "queues.example.com", NameLabel: "queue"}}},
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme(t)).WithObjects(rules...).Build()
+	c := fake.NewClientBuilder().WithScheme(clustertest.Scheme(t)).WithObjects(rules...).Build()
 	target := newHPA().Spec.Metrics[0].External.Target
 	external := func(name string, selector *metav1.LabelSelector) autoscalingv2.MetricSpec {
 		return autoscalingv2.MetricSpec{Type: autoscalingv2.ExternalMetricSourceType, External: &autoscalingv2.ExternalMetricSource{Metric: autoscalingv2.MetricIdentifier{Name: name, Selector: selector}, Target: target}}

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/clustertest"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
@@ -53,7 +54,7 @@ func TestForecastsOf(t *testing.T) {
 	other := newForecast()
 	other.Name, other.Spec.TargetRef.Name = "other", "other"
 	target := func(o client.Object) []string { return []string{o.(*v1alpha1.ScaleForecast).Spec.TargetRef.Name} }
-	c := fake.NewClientBuilder().WithScheme(scheme(t)).WithObjects(newForecast(), other).
+	c := fake.NewClientBuilder().WithScheme(clustertest.Scheme(t)).WithObjects(newForecast(), other).
 		WithIndex(&v1alpha1.ScaleForecast{}, situation.ForecastTargetIndex, target).Build()
 	for _, indexed := range []bool{false, true} {
 		l := &loop{observer: situation.Observer{Reader: c, Indexed: indexed}}

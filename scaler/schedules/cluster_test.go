@@ -3,11 +3,7 @@
 package schedules
 
 import (
-	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,18 +15,12 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/yaml"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/clustertest"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 	"github.com/plimsoll/plimsoll/scaler/workloads"
 )
@@ -38,14 +28,10 @@ import (
 // TestOnCluster has statuses and events written to a real API server by a running manager. The test moves the clock; no
 // controller writes bounds, so that what the status says comes from the decision alone.
 func TestOnCluster(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a local cluster")
-	}
-	restConfig := startCluster(t)
-	c := newClient(t, restConfig)
+	shared := clustertest.Start(t, "--component-arg", "kube-controller-manager=--controllers=*,-horizontal-pod-autoscaler-controller")
 	var clock atomic.Int64
 	clock.Store(evening.Add(time.Hour).UnixNano())
-	startManager(t, restConfig, func() time.Time { return time.Unix(0, clock.Load()) })
+	startManager(t, shared.RESTConfig, func() time.Time { return time.Unix(0, clock.Load()) })
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T, s *cluster)
@@ -59,91 +45,25 @@ func TestOnCluster(t *testing.T) {
 		clock.Store(evening.Add(time.Hour).UnixNano())
 		t.Run(test.name, func(t *testing.T) {
 			ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "schedules-"}}
-			require.NoError(t, c.Create(t.Context(), ns))
-			test.run(t, &cluster{t: t, client: c, namespace: ns.Name, clock: &clock})
+			require.NoError(t, shared.Client.Create(t.Context(), ns))
+			test.run(t, &cluster{t: t, shared: shared, client: shared.Client, namespace: ns.Name, clock: &clock})
 		})
 	}
 }
 
-func startCluster(t *testing.T) *rest.Config {
-	binary, err := filepath.Abs("../../bin/localcluster")
-	require.NoError(t, err)
-	if _, err := os.Stat(binary); err != nil {
-		t.Skip("bin/localcluster is not there: run `make build` first")
-	}
-	name, dir := fmt.Sprint("schedules-", os.Getpid()), t.TempDir()
-	run := func(arguments ...string) string {
-		out, err := exec.Command(binary, append(arguments, "--name", name, "--dir", dir)...).Output()
-		require.NoError(t, err, "%s", out)
-		return string(out)
-	}
-	lines := strings.Fields(run("up", "--nodes", "0", "--parent-pid", fmt.Sprint(os.Getpid()),
-		"--component-arg", "kube-controller-manager=--controllers=*,-horizontal-pod-autoscaler-controller"))
-	t.Cleanup(func() { run("down") })
-	restConfig, err := clientcmd.BuildConfigFromFlags("", lines[len(lines)-1])
-	require.NoError(t, err)
-	restConfig.QPS = -1
-	return restConfig
-}
-
-func newScheme(t *testing.T) *runtime.Scheme {
-	all := runtime.NewScheme()
-	require.NoError(t, clientgoscheme.AddToScheme(all))
-	require.NoError(t, v1alpha1.AddToScheme(all))
-	return all
-}
-
-func newClient(t *testing.T, restConfig *rest.Config) client.Client {
-	c, err := client.New(restConfig, client.Options{Scheme: newScheme(t)})
-	require.NoError(t, err)
-	for _, kind := range []string{"scaleschedules", "scaleforecasts"} {
-		text, err := os.ReadFile("../../manifests/crd/plimsoll.dev_" + kind + ".yaml")
-		require.NoError(t, err)
-		crd := new(unstructured.Unstructured)
-		require.NoError(t, yaml.Unmarshal(text, crd))
-		require.NoError(t, c.Create(t.Context(), crd))
-	}
-	eventually(t, "the kinds are served", func() error {
-		if err := c.List(t.Context(), &v1alpha1.ScaleScheduleList{}); err != nil {
-			return err
-		}
-		return c.List(t.Context(), &v1alpha1.ScaleForecastList{})
-	})
-	return c
-}
-
 func startManager(t *testing.T, restConfig *rest.Config, now func() time.Time) {
-	skip := true
-	mgr, err := manager.New(restConfig, manager.Options{
-		Scheme: newScheme(t), Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
-		Controller: config.Controller{SkipNameValidation: &skip},
-	})
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	require.NoError(t, situation.Indexes(ctx, mgr.GetFieldIndexer()))
+	mgr := clustertest.NewManager(t, restConfig)
+	require.NoError(t, situation.Indexes(t.Context(), mgr.GetFieldIndexer()))
 	held, err := workloads.Add(mgr, workloads.Options{Now: now, Indexed: true})
 	require.NoError(t, err)
 	require.NoError(t, Add(mgr, Options{Now: now, Workloads: held}))
-	ended := make(chan error, 1)
-	go func() { ended <- mgr.Start(ctx) }()
-	t.Cleanup(func() { cancel(); require.NoError(t, <-ended) })
-}
-
-// eventually polls until a condition holds.
-func eventually(t *testing.T, what string, check func() error) {
-	t.Helper()
-	var err error
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if err = check(); err == nil {
-			return
-		}
-	}
-	require.NoError(t, err, what)
+	clustertest.Run(t, mgr)
 }
 
 // cluster is a namespace of the cluster.
 type cluster struct {
 	t         *testing.T
+	shared    *clustertest.Cluster
 	client    client.Client
 	namespace string
 	clock     *atomic.Int64
@@ -151,10 +71,7 @@ type cluster struct {
 
 func (s *cluster) create(format string, args ...any) {
 	s.t.Helper()
-	object := &unstructured.Unstructured{}
-	require.NoError(s.t, yaml.Unmarshal(fmt.Appendf(nil, format, args...), object))
-	object.SetNamespace(s.namespace)
-	require.NoError(s.t, s.client.Create(s.t.Context(), object))
+	s.shared.Create(s.t, s.namespace, fmt.Sprintf(format, args...))
 }
 
 func (s *cluster) hpa(name string) {
@@ -176,7 +93,7 @@ func (s *cluster) get() *v1alpha1.ScaleSchedule {
 func (s *cluster) awaits(reason string) v1alpha1.ScaleScheduleStatus {
 	s.t.Helper()
 	var status v1alpha1.ScaleScheduleStatus
-	eventually(s.t, "the reason "+reason, func() error {
+	clustertest.Eventually(s.t, "the reason "+reason, func() error {
 		found := s.get()
 		status = found.Status
 		c := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
@@ -191,7 +108,7 @@ func (s *cluster) awaits(reason string) v1alpha1.ScaleScheduleStatus {
 // told polls for an event on the schedule.
 func (s *cluster) told(reason, text string) {
 	s.t.Helper()
-	eventually(s.t, "the event "+reason, func() error {
+	clustertest.Eventually(s.t, "the event "+reason, func() error {
 		var list eventsv1.EventList
 		if err := s.client.List(s.t.Context(), &list, client.InNamespace(s.namespace)); err != nil {
 			return err
@@ -210,7 +127,7 @@ func (s *cluster) told(reason, text string) {
 // poke changes the spec in a way that decides nothing, so that the schedule is looked at with the clock as it is now.
 func (s *cluster) poke() {
 	s.t.Helper()
-	eventually(s.t, "an update of the spec", func() error {
+	clustertest.Eventually(s.t, "an update of the spec", func() error {
 		found := s.get()
 		found.Spec.Windows[0].Reason += "."
 		return s.client.Update(s.t.Context(), found)
@@ -251,7 +168,7 @@ func testSelector(t *testing.T, s *cluster) {
 		s.hpa(fmt.Sprintf("shop-%02d", i))
 	}
 	s.schedule("targetSelector: {matchLabels: {event: sale}}, " + eveningWindow)
-	eventually(t, "all targets", func() error {
+	clustertest.Eventually(t, "all targets", func() error {
 		if n := s.get().Status.Targets; n != 30 {
 			return fmt.Errorf("%d targets", n)
 		}

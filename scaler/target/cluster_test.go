@@ -6,9 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,12 +16,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/jsonmergepatch"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -32,6 +25,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/clustertest"
 	"github.com/plimsoll/plimsoll/scaler/record"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
@@ -42,11 +36,10 @@ var start = time.Date(2026, 11, 11, 0, 0, 0, 0, time.FixedZone("CST", 8*60*60))
 // TestOnCluster has the bounds of HPAs written on a real API server. No controller of Kubernetes runs: the tests
 // write the HPAs' status, and they move the clock.
 func TestOnCluster(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a local cluster")
-	}
-	config := startCluster(t)
-	c := newClient(t, config)
+	cluster := clustertest.Start(t)
+	cluster.Component(t, "stop", "kube-controller-manager")
+	cluster.Component(t, "stop", "kube-scheduler")
+	config, c := cluster.RESTConfig, cluster.Client
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T, s *stage)
@@ -77,67 +70,6 @@ func TestOnCluster(t *testing.T) {
 	}
 	t.Run("many under a manager", func(t *testing.T) { testMany(t, config, newStage(t, c)) })
 	t.Run("under a manager", func(t *testing.T) { testManager(t, config, newStage(t, c)) })
-}
-
-func startCluster(t *testing.T) *rest.Config {
-	binary, err := filepath.Abs("../../bin/localcluster")
-	require.NoError(t, err)
-	if _, err := os.Stat(binary); err != nil {
-		t.Skip("bin/localcluster is not there: run `make build` first")
-	}
-	name, dir := fmt.Sprint("target-", os.Getpid()), t.TempDir()
-	run := func(arguments ...string) string {
-		out, err := exec.Command(binary, append(arguments, "--name", name, "--dir", dir)...).Output()
-		require.NoError(t, err, "%s", out)
-		return string(out)
-	}
-	lines := strings.Fields(run("up", "--nodes", "0", "--parent-pid", fmt.Sprint(os.Getpid())))
-	t.Cleanup(func() { run("down") })
-	run("stop", "kube-controller-manager")
-	run("stop", "kube-scheduler")
-	config, err := clientcmd.BuildConfigFromFlags("", lines[len(lines)-1])
-	require.NoError(t, err)
-	config.QPS = -1
-	return config
-}
-
-func scheme(t *testing.T) *runtime.Scheme {
-	all := runtime.NewScheme()
-	require.NoError(t, clientgoscheme.AddToScheme(all))
-	require.NoError(t, v1alpha1.AddToScheme(all))
-	return all
-}
-
-// newClient returns an administrator's client of a cluster that has the CRDs.
-func newClient(t *testing.T, config *rest.Config) client.WithWatch {
-	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme(t)})
-	require.NoError(t, err)
-	for _, kind := range []string{"scaleschedules", "scaleforecasts"} {
-		text, err := os.ReadFile("../../manifests/crd/plimsoll.dev_" + kind + ".yaml")
-		require.NoError(t, err)
-		crd := new(unstructured.Unstructured)
-		require.NoError(t, yaml.Unmarshal(text, crd))
-		require.NoError(t, c.Create(t.Context(), crd))
-	}
-	eventually(t, "the kinds are served", func() error {
-		if err := c.List(t.Context(), &v1alpha1.ScaleScheduleList{}); err != nil {
-			return err
-		}
-		return c.List(t.Context(), &v1alpha1.ScaleForecastList{})
-	})
-	return c
-}
-
-// eventually polls until a condition holds.
-func eventually(t *testing.T, what string, check func() error) {
-	t.Helper()
-	var err error
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if err = check(); err == nil {
-			return
-		}
-	}
-	require.NoError(t, err, what)
 }
 
 var stages atomic.Int32

@@ -3,7 +3,6 @@
 package target
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -16,12 +15,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/clustertest"
 	"github.com/plimsoll/plimsoll/scaler/record"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
@@ -33,7 +30,7 @@ func testManager(t *testing.T, config *rest.Config, s *stage) {
 	require.NoError(t, s.serverSideApply("argocd", 100, 500))
 	floor := func(what string, want int32) {
 		t.Helper()
-		eventually(t, what, func() error {
+		clustertest.Eventually(t, what, func() error {
 			if got := s.bounds().Min; got != want {
 				return fmt.Errorf("minReplicas is %d, want %d", got, want)
 			}
@@ -52,7 +49,7 @@ func testManager(t *testing.T, config *rest.Config, s *stage) {
 	}
 	require.NoError(t, s.c.Create(ctxOf(s), schedule))
 	floor("a schedule that selects it", 400)
-	eventually(t, "the event on the HPA", func() error {
+	clustertest.Eventually(t, "the event on the HPA", func() error {
 		var list eventsv1.EventList
 		require.NoError(t, s.c.List(ctxOf(s), &list, client.InNamespace(s.ns)))
 		for _, e := range list.Items {
@@ -75,7 +72,7 @@ func testManager(t *testing.T, config *rest.Config, s *stage) {
 		require.NoError(t, s.c.Patch(ctxOf(s), ns, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"plimsoll.dev/paused":`+value+`}}}`))))
 	}
 	pause(`"true"`)
-	eventually(t, "the namespace is seen to be paused", func() error {
+	clustertest.Eventually(t, "the namespace is seen to be paused", func() error {
 		var list eventsv1.EventList
 		require.NoError(t, s.c.List(ctxOf(s), &list, client.InNamespace(s.ns)))
 		for _, e := range list.Items {
@@ -92,7 +89,7 @@ func testManager(t *testing.T, config *rest.Config, s *stage) {
 	require.NotZero(t, series(t, registry))
 
 	require.NoError(t, s.c.Delete(ctxOf(s), s.get()))
-	eventually(t, "the series vanish", func() error {
+	clustertest.Eventually(t, "the series vanish", func() error {
 		if n := series(t, registry); n != 0 {
 			return fmt.Errorf("%d series", n)
 		}
@@ -128,7 +125,7 @@ func testMany(t *testing.T, config *rest.Config, s *stage) {
 		}))
 	}
 	var list autoscalingv2.HorizontalPodAutoscalerList
-	eventually(t, "all floors are right", func() error {
+	clustertest.Eventually(t, "all floors are right", func() error {
 		require.NoError(t, s.c.List(ctxOf(s), &list, client.InNamespace(s.ns)))
 		for i := range list.Items {
 			if got := *list.Items[i].Spec.MinReplicas; got != 40 {
@@ -157,21 +154,10 @@ func writes(t *testing.T, registry *prometheus.Registry) float64 {
 }
 
 func startManager(t *testing.T, config *rest.Config, registry prometheus.Registerer) {
-	yes := true
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme: scheme(t), Metrics: metricsserver.Options{BindAddress: "0"},
-		Controller: ctrlconfig.Controller{SkipNameValidation: &yes}, // the tests' managers come one after the other
-	})
-	require.NoError(t, err)
+	mgr := clustertest.NewManager(t, config)
 	require.NoError(t, situation.Indexes(t.Context(), mgr.GetFieldIndexer()))
 	require.NoError(t, Add(mgr, Options{Registerer: registry}))
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- mgr.Start(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-ended)
-	})
+	clustertest.Run(t, mgr)
 }
 
 // series counts those of HPAs named shop in namespaces that exist only for the manager's test.

@@ -3,11 +3,7 @@
 package workloads
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,27 +12,19 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
-	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/clustertest"
 	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
 // TestOnCluster has replicas changed on a real API server. The tests move the clock.
 func TestOnCluster(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs a local cluster")
-	}
-	config := startCluster(t)
-	c := newClient(t, config)
+	cluster := clustertest.Start(t)
+	cluster.Create(t, "", rollouts)
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T, s *stage)
@@ -56,29 +44,9 @@ func TestOnCluster(t *testing.T) {
 		{"the owner's server-side apply of another kind", testApplyCustomKind},
 		{"release, and the owner's server-side apply", testApplyRelease},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.run(t, newStage(t, config, c)) })
+		t.Run(test.name, func(t *testing.T) { test.run(t, newStage(t, cluster)) })
 	}
-	t.Run("under a manager", func(t *testing.T) { testManager(t, config, newStage(t, config, c)) })
-}
-
-func startCluster(t *testing.T) *rest.Config {
-	binary, err := filepath.Abs("../../bin/localcluster")
-	require.NoError(t, err)
-	if _, err := os.Stat(binary); err != nil {
-		t.Skip("bin/localcluster is not there: run `make build` first")
-	}
-	name, dir := fmt.Sprint("workloads-", os.Getpid()), t.TempDir()
-	run := func(arguments ...string) string {
-		out, err := exec.Command(binary, append(arguments, "--name", name, "--dir", dir)...).Output()
-		require.NoError(t, err, "%s", out)
-		return string(out)
-	}
-	lines := strings.Fields(run("up", "--nodes", "0", "--parent-pid", fmt.Sprint(os.Getpid())))
-	t.Cleanup(func() { run("down") })
-	config, err := clientcmd.BuildConfigFromFlags("", lines[len(lines)-1])
-	require.NoError(t, err)
-	config.QPS = -1
-	return config
+	t.Run("under a manager", func(t *testing.T) { testManager(t, cluster.RESTConfig, newStage(t, cluster)) })
 }
 
 const rollouts = `
@@ -97,52 +65,10 @@ spec:
     subresources: {status: {}, scale: {specReplicasPath: .spec.size, statusReplicasPath: .status.size}}
 `
 
-func scheme(t *testing.T) *runtime.Scheme {
-	all := runtime.NewScheme()
-	require.NoError(t, clientgoscheme.AddToScheme(all))
-	require.NoError(t, v1alpha1.AddToScheme(all))
-	return all
-}
-
-// newClient returns an administrator's client of a cluster that has the CRDs.
-func newClient(t *testing.T, config *rest.Config) client.Client {
-	c, err := client.New(config, client.Options{Scheme: scheme(t)})
-	require.NoError(t, err)
-	texts := [][]byte{[]byte(rollouts)}
-	for _, kind := range []string{"scaleschedules", "scaleforecasts"} {
-		text, err := os.ReadFile("../../manifests/crd/plimsoll.dev_" + kind + ".yaml")
-		require.NoError(t, err)
-		texts = append(texts, text)
-	}
-	for _, text := range texts {
-		crd := new(unstructured.Unstructured)
-		require.NoError(t, yaml.Unmarshal(text, crd))
-		require.NoError(t, c.Create(t.Context(), crd))
-	}
-	eventually(t, "the kinds are served", func() error {
-		list := &unstructured.UnstructuredList{}
-		list.SetAPIVersion("example.com/v1")
-		list.SetKind("RolloutList")
-		return errors.Join(c.List(t.Context(), &v1alpha1.ScaleScheduleList{}), c.List(t.Context(), &v1alpha1.ScaleForecastList{}), c.List(t.Context(), list))
-	})
-	return c
-}
-
-// eventually polls until a condition holds.
-func eventually(t *testing.T, what string, check func() error) {
-	t.Helper()
-	var err error
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if err = check(); err == nil {
-			return
-		}
-	}
-	require.NoError(t, err, what)
-}
-
 // stage is a namespace with a workload "shop", and a controller that looks when it is told to.
 type stage struct {
 	t          *testing.T
+	cluster    *clustertest.Cluster
 	client     client.Client
 	namespace  string
 	key        Key
@@ -152,15 +78,16 @@ type stage struct {
 	discovery  discovery.DiscoveryInterface
 }
 
-func newStage(t *testing.T, config *rest.Config, c client.Client) *stage {
-	s := &stage{t: t, client: c, now: noon, events: events.NewFakeRecorder(100)}
+func newStage(t *testing.T, cluster *clustertest.Cluster) *stage {
+	c := cluster.Client
+	s := &stage{t: t, cluster: cluster, client: c, now: noon, events: events.NewFakeRecorder(100)}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "workloads-"}}
 	require.NoError(t, c.Create(t.Context(), ns))
 	s.namespace = ns.Name
 	s.key = Key{Namespace: ns.Name, APIVersion: "apps/v1", Kind: "Deployment", Name: "shop"}
-	observer, err := NewObserver(config, c, c, c.RESTMapper())
+	observer, err := NewObserver(cluster.RESTConfig, c, c, c.RESTMapper())
 	require.NoError(t, err)
-	s.discovery = discovery.NewDiscoveryClientForConfigOrDie(config)
+	s.discovery = discovery.NewDiscoveryClientForConfigOrDie(cluster.RESTConfig)
 	s.controller = &Controller{
 		Observer: observer, writer: Writer{Client: c, Scales: observer.Scales}, recorder: s.events,
 		now: func() time.Time { return s.now }, poll: 30 * time.Second,
@@ -170,10 +97,7 @@ func newStage(t *testing.T, config *rest.Config, c client.Client) *stage {
 
 func (s *stage) create(text string) {
 	s.t.Helper()
-	object := &unstructured.Unstructured{}
-	require.NoError(s.t, yaml.Unmarshal([]byte(text), object))
-	object.SetNamespace(s.namespace)
-	require.NoError(s.t, s.client.Create(s.t.Context(), object))
+	s.cluster.Create(s.t, s.namespace, text)
 }
 
 func (s *stage) deployment(replicas int) { s.workload("Deployment", "", replicas) }
@@ -193,7 +117,7 @@ func (s *stage) schedule(fields string) {
 func (s *stage) look(minutes float64) {
 	s.t.Helper()
 	s.now = noon.Add(time.Duration(minutes * float64(time.Minute)))
-	eventually(s.t, "a look without interference of the Deployment controller", func() error {
+	clustertest.Eventually(s.t, "a look without interference of the Deployment controller", func() error {
 		result, err := s.controller.Reconcile(s.t.Context(), s.key)
 		if err == nil && result.RequeueAfter == soonAgain {
 			return errMoved

@@ -3,7 +3,6 @@
 package workloads
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -11,11 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/clustertest"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
@@ -33,16 +30,16 @@ func testManager(t *testing.T, restConfig *rest.Config, s *stage) {
 			return nil
 		}
 	}
-	eventually(t, "the window's floor", replicas(8))
+	clustertest.Eventually(t, "the window's floor", replicas(8))
 	s.patch(`{"spec":{"replicas":2}}`)
-	eventually(t, "the window's floor again, after an edit", replicas(8))
+	clustertest.Eventually(t, "the window's floor again, after an edit", replicas(8))
 	stop()
 
 	require.NoError(t, s.client.DeleteAllOf(t.Context(), &v1alpha1.ScaleSchedule{}, client.InNamespace(s.namespace)))
 	s.look(5) // the decay begins
 	stop = startManager(t, restConfig, func() time.Time { return noon.Add(time.Hour) })
-	eventually(t, "the user's own number", replicas(2))
-	eventually(t, "the record is removed after it", func() error {
+	clustertest.Eventually(t, "the user's own number", replicas(2))
+	clustertest.Eventually(t, "the record is removed after it", func() error {
 		if labels := s.object().GetLabels(); labels[HeldLabel] != "" {
 			return fmt.Errorf("labels %v", labels)
 		}
@@ -53,26 +50,9 @@ func testManager(t *testing.T, restConfig *rest.Config, s *stage) {
 }
 
 func startManager(t *testing.T, restConfig *rest.Config, now func() time.Time) (stop func()) {
-	skip := true
-	mgr, err := manager.New(restConfig, manager.Options{
-		Scheme: scheme(t), Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0",
-		Controller: config.Controller{SkipNameValidation: &skip},
-	})
+	mgr := clustertest.NewManager(t, restConfig)
+	require.NoError(t, situation.Indexes(t.Context(), mgr.GetFieldIndexer()))
+	_, err := Add(mgr, Options{Now: now, Poll: 100 * time.Millisecond, Indexed: true})
 	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	require.NoError(t, situation.Indexes(ctx, mgr.GetFieldIndexer()))
-	_, err = Add(mgr, Options{Now: now, Poll: 100 * time.Millisecond, Indexed: true})
-	require.NoError(t, err)
-	ended := make(chan error, 1)
-	go func() { ended <- mgr.Start(ctx) }()
-	stopped := false
-	stop = func() {
-		if !stopped {
-			stopped = true
-			cancel()
-			require.NoError(t, <-ended)
-		}
-	}
-	t.Cleanup(stop)
-	return stop
+	return clustertest.Run(t, mgr)
 }

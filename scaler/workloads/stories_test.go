@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/clustertest"
 	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
@@ -94,7 +95,7 @@ func testCrash(t *testing.T, s *stage) {
 	s.look(-6)
 	before := s.replicas()
 	s.now = noon.Add(-2 * time.Minute)
-	eventually(t, "the record alone", func() error {
+	clustertest.Eventually(t, "the record alone", func() error {
 		w, err := s.controller.Observer.Observe(t.Context(), s.key)
 		require.NoError(t, err)
 		return s.controller.writer.keep(t.Context(), w, w.Decide(s.now).Record, true)
