@@ -150,9 +150,6 @@ func (s *Server) Run(ctx context.Context) error {
 	return s.generic.PrepareRun().RunWithContext(ctx)
 }
 
-// Handler is the server without its listener.
-func (s *Server) Handler() http.Handler { return s.generic.Handler }
-
 // Groups are the group versions that need an APIService.
 func (a APIs) Groups() []schema.GroupVersion {
 	var out []schema.GroupVersion

@@ -107,9 +107,6 @@ func (f *Failover) Current() Source {
 	return f.sources[f.current]
 }
 
-// Sources are all sources in the order of preference.
-func (f *Failover) Sources() []Source { return f.sources }
-
 // API is the API of the source that answered last.
 func (f *Failover) API() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

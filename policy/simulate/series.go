@@ -75,6 +75,3 @@ func (s *Series) Max(from, to time.Time) float64 {
 
 // Copy returns a series for another goroutine.
 func (s *Series) Copy() *Series { return &Series{points: s.points} }
-
-// Points returns the points; they are not to be changed.
-func (s *Series) Points() []Point { return s.points }

@@ -23,9 +23,6 @@ type Ref struct {
 	Name string
 }
 
-// String is kind/name, as it is typed.
-func (r Ref) String() string { return r.Kind + "/" + r.Name }
-
 // words are the spellings of each kind, those of kubectl included.
 func words(kind string) []string {
 	switch kind {
