@@ -28,6 +28,7 @@ type Node struct {
 	NotReady  bool
 	Tainted   bool // with a taint, NoSchedule or NoExecute, that the headroom does not tolerate
 	Named     bool // the headroom names its kind: neither taints nor extended resources leave it out
+	Unnamed   bool // the headroom names other kinds only
 }
 
 // Left is why a node counts for neither the base nor the reserve; "" if it counts.
@@ -37,6 +38,7 @@ type Left string
 const (
 	Cordoned Left = "Cordoned"
 	NotReady Left = "NotReady"
+	Unnamed  Left = "Unnamed"
 	Tainted  Left = "Tainted"
 	Extended Left = "ExtendedResources" // GPUs and the like: too dear to be kept for pods that do not ask for them
 )
@@ -48,6 +50,8 @@ func (n Node) Left() Left {
 		return Cordoned
 	case n.NotReady:
 		return NotReady
+	case n.Unnamed:
+		return Unnamed
 	case n.Named:
 		return ""
 	case n.Tainted:

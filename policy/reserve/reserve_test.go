@@ -56,6 +56,7 @@ func TestWhatCounts(t *testing.T) {
 		{"cordoned", with(node(2), func(n *reserve.Node) { n.Cordoned = true }), reserve.Cordoned},
 		{"not ready", with(node(2), func(n *reserve.Node) { n.NotReady, n.Tainted = true, true }), reserve.NotReady},
 		{"tainted", with(node(2), func(n *reserve.Node) { n.Tainted = true }), reserve.Tainted},
+		{"of another kind than those named", with(node(2), func(n *reserve.Node) { n.Unnamed, n.Tainted = true, true }), reserve.Unnamed},
 		{"a GPU", with(node(2), gpu), reserve.Extended},
 		{"a GPU that is named", with(with(node(2), gpu), func(n *reserve.Node) { n.Named, n.Tainted = true, true }), ""},
 		{"named and cordoned", with(node(2), func(n *reserve.Node) { n.Named, n.Cordoned = true, true }), reserve.Cordoned},

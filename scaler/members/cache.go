@@ -9,10 +9,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/plimsoll/plimsoll/scaler/capacity"
 )
 
 // HeadroomNamespace is where, in a member, the pods and buffers of the reserve are, and nothing else.
-const HeadroomNamespace = "plimsoll-headroom"
+const HeadroomNamespace = capacity.HeadroomNamespace
 
 // cacheOptions keep of an object what is used: a member has many pods, and each of them is large.
 func cacheOptions() cache.Options {

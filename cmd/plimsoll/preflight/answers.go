@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/plimsoll/plimsoll/policy/fit"
+	"github.com/plimsoll/plimsoll/scaler/capacity"
 )
 
 // maxima compares what is asked for with what the HPAs allow.
@@ -133,7 +134,8 @@ func (c *checker) onNodes(moments []moment) {
 		c.add(Check{Check: "nodes", For: "all", State: Unknown, ToDo: "no nodes are known: give them with -f (kubectl get nodes -o yaml), and the pods too"})
 		return
 	}
-	c.nodes = c.roomOf()
+	c.snapshot = capacity.New(c.Nodes, c.Pods)
+	c.nodes = c.snapshot.Left()
 	worst := map[string]Check{}
 	least := map[string][2]int64{}
 	for _, m := range moments {
@@ -193,11 +195,12 @@ func everything(demands []fit.Demand, placed []fit.Placement) bool {
 func (c *checker) shapeOf(one crew) fit.Shape {
 	on, cached := c.on[one.target]
 	if !cached {
-		on, c.leftOut[one.target] = c.eligible(one.pod)
-		c.on[one.target] = on
+		var refusals map[string]int
+		on, refusals = c.snapshot.Eligible(one.pod)
+		c.on[one.target], c.leftOut[one.target] = on, counted(refusals)
 	}
-	shape := fit.Shape{Requests: amounts(&one.pod.Spec, requestsOf), Nodes: on}
-	if onePerNode(one.pod) != nil {
+	shape := fit.Shape{Requests: capacity.Requests(&one.pod.Spec), Nodes: on}
+	if capacity.OnePerNode(one.pod) != nil {
 		shape.PerNode = 1
 	}
 	return shape
@@ -210,7 +213,7 @@ func (c *checker) detail(one crew) string {
 	if left := c.leftOut[one.target]; left != "" {
 		text += " (not: " + left + ")"
 	}
-	if rules := uncounted(one.pod); len(rules) > 0 {
+	if rules := capacity.Uncounted(one.pod); len(rules) > 0 {
 		text += "; not counted: " + strings.Join(rules, ", ")
 	}
 	return text

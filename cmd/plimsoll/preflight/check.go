@@ -13,6 +13,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/policy/fit"
 	"github.com/plimsoll/plimsoll/policy/schedule"
+	"github.com/plimsoll/plimsoll/scaler/capacity"
 )
 
 // maxMoments is how many moments are tried on the nodes: those at which the most pods are asked for.
@@ -75,10 +76,12 @@ type checker struct {
 	zones   *schedule.Zones
 	targets []*target
 	known   map[*target]crew // workload and pod of each, without a moment
-	nodes   []fit.Node
-	on      map[*target][]int
-	leftOut map[*target]string
-	out     Result
+	// snapshot is of the nodes and pods; nodes is what it has left.
+	snapshot *capacity.Snapshot
+	nodes    []fit.Node
+	on       map[*target][]int
+	leftOut  map[*target]string
+	out      Result
 }
 
 // Examine answers. Its errors mean that the files ask for nothing that can be looked at.

@@ -9,58 +9,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/plimsoll/plimsoll/policy/fit"
+	"github.com/plimsoll/plimsoll/scaler/capacity"
 )
-
-// amounts are a pod's requests or limits: cpu in millicores, everything else in whole units.
-func amounts(pod *corev1.PodSpec, of func(corev1.ResourceRequirements) corev1.ResourceList) fit.Resources {
-	sum := fit.Resources{}
-	for i := range pod.Containers {
-		sum = sum.Add(plain(of(pod.Containers[i].Resources)))
-	}
-	// Init containers run one after the other; those that restart always (sidecars) stay.
-	sidecars, most := fit.Resources{}, fit.Resources{}
-	for i := range pod.InitContainers {
-		c := &pod.InitContainers[i]
-		mine := plain(of(c.Resources))
-		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
-			sum, sidecars = sum.Add(mine), sidecars.Add(mine)
-			mine = fit.Resources{}
-		}
-		most = larger(most, sidecars.Add(mine))
-	}
-	sum = larger(sum, most)
-	if pod.Resources != nil {
-		for name, amount := range plain(of(*pod.Resources)) {
-			sum[name] = amount
-		}
-	}
-	return sum.Add(plain(pod.Overhead))
-}
 
 func requestsOf(r corev1.ResourceRequirements) corev1.ResourceList { return r.Requests }
 func limitsOf(r corev1.ResourceRequirements) corev1.ResourceList   { return r.Limits }
-
-func plain(list corev1.ResourceList) fit.Resources {
-	out := make(fit.Resources, len(list))
-	for name, q := range list {
-		if name == corev1.ResourceCPU {
-			out[string(name)] = q.MilliValue()
-		} else {
-			out[string(name)] = q.Value()
-		}
-	}
-	return out
-}
-
-// larger is the larger amount of each resource.
-func larger(a, b fit.Resources) fit.Resources {
-	out := a.Add(nil)
-	for name, amount := range b {
-		out[name] = max(out[name], amount)
-	}
-	return out
-}
 
 // withDefaults is a pod's spec as it is after admission: LimitRanges fill in what containers leave out, and a limit stands
 // in for a request that is missing.
@@ -95,11 +48,6 @@ func fill(list *corev1.ResourceList, from corev1.ResourceList) {
 	}
 }
 
-// counts says whether a pod takes part: it has not ended.
-func counts(pod *corev1.Pod) bool {
-	return pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
-}
-
 // crowd are the pods of one workload.
 type crowd struct {
 	all    int64       // that will stay
@@ -116,7 +64,7 @@ func (w *World) podsOf(workload *Workload) crowd {
 	}
 	for i := range w.Pods {
 		pod := &w.Pods[i]
-		if pod.Namespace != workload.Namespace || !counts(pod) || pod.DeletionTimestamp != nil || !selector.Matches(labels.Set(pod.Labels)) {
+		if pod.Namespace != workload.Namespace || capacity.Ended(pod) || pod.DeletionTimestamp != nil || !selector.Matches(labels.Set(pod.Labels)) {
 			continue
 		}
 		c.all++

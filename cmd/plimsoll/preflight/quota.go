@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/plimsoll/plimsoll/policy/fit"
+	"github.com/plimsoll/plimsoll/scaler/capacity"
 )
 
 // charge is what one pod takes of a quota's resource; false for those that pods do not take, such as services.
@@ -22,7 +23,7 @@ func charge(name corev1.ResourceName, pod *corev1.PodSpec) (int64, bool) {
 	case name == corev1.ResourcePods || name == "count/pods":
 		return 1, true
 	case limit:
-		return amounts(pod, limitsOf)[plainName], true
+		return capacity.Limits(pod)[plainName], true
 	case strings.Contains(plainName, "/") && plainName == string(name), plainName == "storage":
 		return 0, false // count/services, storage classes
 	case plainName == string(name) && !slices.Contains([]string{"cpu", "memory", "ephemeral-storage"}, plainName):
@@ -30,7 +31,7 @@ func charge(name corev1.ResourceName, pod *corev1.PodSpec) (int64, bool) {
 	case strings.Contains(plainName, ".storageclass.storage.k8s.io/"):
 		return 0, false
 	}
-	return amounts(pod, requestsOf)[plainName], true
+	return capacity.Requests(pod)[plainName], true
 }
 
 // quantity writes an amount of a quota's resource as manifests do.
@@ -66,7 +67,7 @@ func covers(quota *corev1.ResourceQuota, pod *corev1.PodSpec) bool {
 }
 
 func inScope(r corev1.ScopedResourceSelectorRequirement, pod *corev1.PodSpec) bool {
-	bestEffort := len(amounts(pod, requestsOf))+len(amounts(pod, limitsOf)) == 0
+	bestEffort := len(capacity.Requests(pod))+len(capacity.Limits(pod)) == 0
 	name := pod.PriorityClassName
 	switch r.ScopeName {
 	case corev1.ResourceQuotaScopeTerminating:
@@ -94,11 +95,11 @@ func inScope(r corev1.ScopedResourceSelectorRequirement, pod *corev1.PodSpec) bo
 // used is what a quota counts already. Status has it; a quota that no controller has looked at counts what is there.
 func (w *World) used(quota *corev1.ResourceQuota, name corev1.ResourceName) int64 {
 	if q, known := quota.Status.Used[name]; known {
-		return plain(corev1.ResourceList{base(name): q})[string(base(name))]
+		return capacity.Amounts(corev1.ResourceList{base(name): q})[string(base(name))]
 	}
 	sum := fit.Resources{}
 	for i := range w.Pods {
-		if pod := &w.Pods[i]; pod.Namespace == quota.Namespace && counts(pod) && covers(quota, &pod.Spec) {
+		if pod := &w.Pods[i]; pod.Namespace == quota.Namespace && !capacity.Ended(pod) && covers(quota, &pod.Spec) {
 			amount, _ := charge(name, &pod.Spec)
 			sum = sum.Add(fit.Resources{string(name): amount})
 		}
@@ -131,7 +132,7 @@ func (w *World) quotaNeeds(crews []crew) []quotaNeed {
 			hard = quota.Spec.Hard
 		}
 		for name, q := range hard {
-			n := quotaNeed{quota: quota, name: name, hard: plain(corev1.ResourceList{base(name): q})[string(base(name))]}
+			n := quotaNeed{quota: quota, name: name, hard: capacity.Amounts(corev1.ResourceList{base(name): q})[string(base(name))]}
 			sum := fit.Resources{}
 			for _, c := range crews {
 				if amount, counted := charge(name, &c.pod.Spec); counted && c.target.hpa.Namespace == quota.Namespace && covers(quota, &c.pod.Spec) && c.create > 0 {
@@ -181,11 +182,11 @@ func outside(pod *corev1.PodSpec, ranges []corev1.LimitRange) string {
 			var broken string
 			switch item.Type {
 			case corev1.LimitTypePod:
-				broken = breaks(item, amounts(pod, requestsOf), amounts(pod, limitsOf))
+				broken = breaks(item, capacity.Requests(pod), capacity.Limits(pod))
 			case corev1.LimitTypeContainer:
 				for j := range pod.Containers {
 					c := &pod.Containers[j]
-					broken = cmp.Or(broken, breaks(item, plain(c.Resources.Requests), plain(c.Resources.Limits)))
+					broken = cmp.Or(broken, breaks(item, capacity.Amounts(c.Resources.Requests), capacity.Amounts(c.Resources.Limits)))
 				}
 			}
 			if broken != "" {
@@ -199,13 +200,13 @@ func outside(pod *corev1.PodSpec, ranges []corev1.LimitRange) string {
 func breaks(item corev1.LimitRangeItem, requests, limits fit.Resources) string {
 	for name, most := range item.Max {
 		asked := max(requests[string(name)], limits[string(name)])
-		if allowed := plain(corev1.ResourceList{name: most})[string(name)]; asked > allowed {
+		if allowed := capacity.Amounts(corev1.ResourceList{name: most})[string(name)]; asked > allowed {
 			return fmt.Sprintf("allows a %s at most %s of %s, not %s", strings.ToLower(string(item.Type)), most.String(), name, unit(string(name), asked))
 		}
 	}
 	for name, least := range item.Min {
 		asked, set := requests[string(name)]
-		if needed := plain(corev1.ResourceList{name: least})[string(name)]; !set || asked < needed {
+		if needed := capacity.Amounts(corev1.ResourceList{name: least})[string(name)]; !set || asked < needed {
 			return fmt.Sprintf("asks a %s for at least %s of %s, not %s", strings.ToLower(string(item.Type)), least.String(), name, unit(string(name), asked))
 		}
 	}
