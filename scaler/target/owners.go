@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/plimsoll/plimsoll/scaler/record"
@@ -109,6 +110,30 @@ func noteOwners(noted []record.Owner, entries []metav1.ManagedFieldsEntry, field
 		noted = append(noted, now...)
 	}
 	return noted
+}
+
+// soleOwner is the manager that had all the fields before us, in whose name one patch can restore them; "" without one.
+// There is none while more is to be kept than the owners, as that would become his, too.
+func soleOwner(keep record.Record, fields []string) string {
+	sole := ""
+	for i, field := range fields {
+		had := slices.DeleteFunc(slices.Clone(keep.Owners), func(o record.Owner) bool { return o.Field != field })
+		if len(had) != 1 || !patches(had[0]) || i > 0 && had[0].Manager != sole {
+			return ""
+		}
+		sole = had[0].Manager
+	}
+	keep.Owners = nil
+	if !keep.Empty() {
+		return ""
+	}
+	return sole
+}
+
+// patches says whether a patch of ours in an owner's name is one of his. One who applies on the server's side has an
+// entry of another kind, which only a patch of the managed fields themselves can give a field to.
+func patches(o record.Owner) bool {
+	return o.Manager != "" && o.Operation == string(metav1.ManagedFieldsOperationUpdate) && o.Sub == "" && o.Group == autoscalingv2.SchemeGroupVersion.String()
 }
 
 // handBack returns the managed fields without our ownership of the bounds: whoever had them before has them again,

@@ -59,23 +59,29 @@ type done struct {
 
 func (d done) any() bool { return d.bounds || d.record || d.handedBack }
 
-// write brings an HPA to what is wished for: the bounds and their record in one patch; and when the bounds are the
-// user's own again, in a second one, the fields' ownership, which the first took. A crash in between leaves the former
-// owners in the record, so that the second is caught up on. It writes nothing that is so already.
+// write brings an HPA to what is wished for: the bounds and their record in one patch. When the bounds are the user's own
+// again, the fields' ownership, which writing them took, goes back to those who had it: in the same patch where one
+// manager had them, else in a second one. A crash in between leaves the former owners in the record, so that the second
+// is caught up on. It writes nothing that is so already.
 func (w writer) write(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler, want wish) (done, error) {
-	var did done
-	live := situation.LiveBounds(hpa)
-	spec, fields := changes(live, want.bounds)
+	spec, fields := changes(situation.LiveBounds(hpa), want.bounds)
 	restored := want.record.State.Applied == nil
 	keep := want.record
 	keep.Owners = noteOwners(keep.Owners, hpa.ManagedFields, fields)
 	if restored && len(fields) == 0 && !holdsFields(hpa) {
 		keep.Owners = nil
 	}
-	p := patch{Metadata: patchMetadata{Annotations: annotations(hpa, keep, want.remove)}, Spec: spec}
 	back := restored && (len(keep.Owners) > 0 || holdsFields(hpa) || len(fields) > 0)
+	if manager := soleOwner(keep, fields); back && manager != "" {
+		if p, err := w.handingBack(hpa, want, keep); err == nil { // else the bounds come back at least
+			p.Spec = spec
+			return w.restoreAs(ctx, hpa, p, manager)
+		}
+	}
+	var did done
+	p := patch{Metadata: patchMetadata{Annotations: annotations(hpa, keep, want.remove)}, Spec: spec}
 	if spec != nil || !back && len(p.Metadata.Annotations) > 0 {
-		written, err := w.send(ctx, hpa, p)
+		written, err := w.send(ctx, hpa, p, record.Manager)
 		if err != nil {
 			return did, err
 		}
@@ -88,36 +94,53 @@ func (w writer) write(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutos
 	return w.handBack(ctx, hpa, want, keep, did)
 }
 
+// restoreAs restores the bounds in the name of the manager that had them: the API server makes whoever writes a field its
+// owner. The fields that do not change, and what is left of ours, are seen to by the managed fields in the same patch.
+func (w writer) restoreAs(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler, p patch, manager string) (done, error) {
+	if _, err := w.send(ctx, hpa, p, manager); err != nil {
+		return done{}, err
+	}
+	return done{bounds: true, record: len(p.Metadata.Annotations) > 0, handedBack: true}, nil
+}
+
 // handBack is the second patch: the fields go back to their former owners, and with them the record of those goes.
 func (w writer) handBack(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler, want wish, keep record.Record, did done) (done, error) {
-	entries, err := handBack(hpa.ManagedFields, keep.Owners, w.now)
+	p, err := w.handingBack(hpa, want, keep)
 	if err != nil {
 		return did, fmt.Errorf("HPA %s/%s has its own bounds again, but their ownership cannot be handed back: %w", hpa.Namespace, hpa.Name, err)
+	}
+	if len(p.Metadata.ManagedFields) == 0 && len(p.Metadata.Annotations) == 0 {
+		return did, nil
+	}
+	if _, err := w.send(ctx, hpa, p, record.Manager); err != nil {
+		return did, err
+	}
+	did.handedBack, did.record = p.Metadata.ManagedFields != nil, did.record || len(p.Metadata.Annotations) > 0
+	return did, nil
+}
+
+// handingBack is the patch that gives the fields back and forgets who had them.
+func (w writer) handingBack(hpa *autoscalingv2.HorizontalPodAutoscaler, want wish, keep record.Record) (patch, error) {
+	entries, err := handBack(hpa.ManagedFields, keep.Owners, w.now)
+	if err != nil {
+		return patch{}, err
 	}
 	keep.Owners = nil
 	if keep.Empty() { // then our annotations go too, and nothing is left that could be ours
 		entries = slices.DeleteFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == record.Manager })
 	}
-	p := patch{Metadata: patchMetadata{Annotations: annotations(hpa, keep, want.remove), ManagedFields: entries}}
-	if len(entries) == 0 && len(p.Metadata.Annotations) == 0 {
-		return did, nil
-	}
-	if _, err := w.send(ctx, hpa, p); err != nil {
-		return did, err
-	}
-	did.handedBack, did.record = entries != nil, did.record || len(p.Metadata.Annotations) > 0
-	return did, nil
+	return patch{Metadata: patchMetadata{Annotations: annotations(hpa, keep, want.remove), ManagedFields: entries}}, nil
 }
 
-// send sends a patch and returns the HPA as it is then.
-func (w writer) send(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler, p patch) (*autoscalingv2.HorizontalPodAutoscaler, error) {
+// send sends a patch in the name of a field manager and returns the HPA as it is then.
+func (w writer) send(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler, p patch, manager string) (*autoscalingv2.HorizontalPodAutoscaler, error) {
 	p.Metadata.ResourceVersion = hpa.ResourceVersion
 	data, err := json.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("cannot write the patch of HPA %s/%s: %w", hpa.Namespace, hpa.Name, err)
 	}
 	written := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: hpa.Namespace, Name: hpa.Name}}
-	if err := w.client.Patch(ctx, written, client.RawPatch(types.MergePatchType, data), client.FieldOwner(record.Manager)); err != nil {
+	if err := w.client.Patch(ctx, written, client.RawPatch(types.MergePatchType, data), client.FieldOwner(manager)); err != nil {
 		return nil, fmt.Errorf("cannot write the bounds of HPA %s/%s: %w", hpa.Namespace, hpa.Name, err)
 	}
 	return written, nil
