@@ -8,6 +8,9 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/upcoming"
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/schedule"
@@ -46,6 +49,9 @@ func contributions(s *situation.Situation, out situation.Outcome, now time.Time)
 		c := fromBounds(o.Contribution(), nil)
 		c.Why = "it begins at " + o.Since.UTC().Format(time.RFC3339)
 		all = append(all, c)
+	}
+	for i := range all {
+		all[i].NotReady = notReady(s, all[i].Source)
 	}
 	slices.SortStableFunc(all, func(a, b Contribution) int {
 		return cmp.Or(yesFirst(a.Won, b.Won), yesFirst(a.Counts, b.Counts))
@@ -129,4 +135,27 @@ func fromForecast(f *v1alpha1.ScaleForecast, verdicts []bounds.Verdict) Contribu
 		c.Why = "it says no floor"
 	}
 	return c
+}
+
+// notReady says why the object that asks is not Ready, as far as its status is of its present spec.
+func notReady(s *situation.Situation, asks upcoming.Source) string {
+	for i := range s.Schedules {
+		if o := &s.Schedules[i]; asks.Kind == bounds.KindSchedule && asks.Name == o.Name {
+			return meaning(o.Status.Conditions, o.Generation, v1alpha1.ScheduleMeaning)
+		}
+	}
+	for i := range s.Forecasts {
+		if o := &s.Forecasts[i]; asks.Kind == bounds.KindForecast && asks.Name == o.Name {
+			return meaning(o.Status.Conditions, o.Generation, v1alpha1.ForecastMeaning)
+		}
+	}
+	return ""
+}
+
+func meaning(conditions []metav1.Condition, generation int64, of func(reason string) string) string {
+	c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	if c == nil || c.Status == metav1.ConditionTrue || c.ObservedGeneration != generation {
+		return ""
+	}
+	return c.Reason + ": " + cmp.Or(of(c.Reason), c.Message) // another version's reason has no meaning here
 }

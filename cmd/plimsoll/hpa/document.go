@@ -120,6 +120,8 @@ type Contribution struct {
 	Why         string          `json:"why"` // why it won, lost, or asks for nothing
 	Until       *time.Time      `json:"until,omitempty"`
 	Reason      string          `json:"reason,omitempty"` // in the author's words
+	// NotReady is the reason of the object's Ready condition and what that means, while it is not True.
+	NotReady string `json:"notReady,omitempty"`
 }
 
 // Without is what would be without Plimsoll.

@@ -163,6 +163,11 @@ func TestText(t *testing.T) {
 	broken := window("peak", "holiday", 0, 30)
 	broken.Spec.TimeZone = "Mars/Base"
 	capped := window("peak", "evening", 0, 80)
+	wide := forecast(v1alpha1.ForecastEnforce, v1alpha1.ForecastDisarmed, 31)
+	wide.Name = "evening" // as the schedule's
+	wide.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ForecastTooWide}}
+	reverted := window("peak", "evening", 0, 25)
+	reverted.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ScheduleReverted}}
 	demand := window("peak", "evening", 0, 0)
 	demand.Spec.Windows[0].MinReplicas = nil
 	users := resource.MustParse("1100")
@@ -190,6 +195,12 @@ func TestText(t *testing.T) {
 			want: []string{"  -     ScaleForecast users, min 31: its mode is Observe, so its floor is only shown"}},
 		"a forecast that is not trusted": {objects: []client.Object{window("peak", "evening", 0, 25), forecast(v1alpha1.ForecastEnforce, v1alpha1.ForecastDisarmed, 31)}, settled: true,
 			want: []string{"  -     ScaleForecast users, min 31: it is not trusted: it covers 0.71 of 0.95"}},
+		"a forecast that is not Ready": {objects: []client.Object{window("peak", "evening", 0, 25), wide}, settled: true, want: []string{
+			"it covers 0.71 of 0.95\n        TooWide: The bound is several times the demand",
+		}},
+		"a schedule that is not Ready": {objects: []client.Object{reverted}, settled: true, want: []string{
+			"sets minReplicas 25\n        Reverted: Somebody else writes the target's numbers back",
+		}},
 		"a forecast that loses": {objects: []client.Object{window("peak", "evening", 0, 25), forecast(v1alpha1.ForecastEnforce, v1alpha1.ForecastEnforcing, 21)}, settled: true,
 			want: []string{"  loses ScaleForecast users, min 21: its minimum 21 is not above 25 of ScaleSchedule evening/peak"}},
 		"schedules that ask for nothing": {objects: []client.Object{window("peak", "evening", 0, 25), suspended}, settled: true,
@@ -241,6 +252,24 @@ func TestText(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A condition that is True, of a former spec or of another version says nothing of its own.
+func TestOnlyWhatIsNotReadyIsExplained(t *testing.T) {
+	ready := func(status metav1.ConditionStatus, reason string, generation int64) string {
+		f := forecast(v1alpha1.ForecastEnforce, v1alpha1.ForecastEnforcing, 31)
+		f.Generation = 2
+		f.Status.Conditions = []metav1.Condition{{
+			Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: "the rest", ObservedGeneration: generation,
+		}}
+		d := describe(t, shop(), f)
+		require.Len(t, d.Contributions, 1)
+		return d.Contributions[0].NotReady
+	}
+	require.Empty(t, ready(metav1.ConditionTrue, v1alpha1.ForecastTrusted, 2))
+	require.Empty(t, ready(metav1.ConditionFalse, v1alpha1.ForecastStale, 1))
+	require.Equal(t, "Learning: "+v1alpha1.ForecastMeaning(v1alpha1.ForecastLearning), ready(metav1.ConditionUnknown, v1alpha1.ForecastLearning, 2))
+	require.Equal(t, "Later: the rest", ready(metav1.ConditionFalse, "Later", 2))
 }
 
 func pendingPod() *corev1.Pod {

@@ -223,6 +223,9 @@ func (d Document) asking(b *strings.Builder, v upcoming.View) {
 			word = "  loses "
 		}
 		human.Wrap(b, word, c.sentence(v.Zone), v.Width)
+		if c.NotReady != "" {
+			human.Wrap(b, strings.Repeat(" ", len(word)), c.NotReady, v.Width)
+		}
 	}
 }
 
