@@ -25,8 +25,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/plimsoll/plimsoll/policy/forecast"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/clustertest"
+	"github.com/plimsoll/plimsoll/scaler/forecasts/history"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
@@ -176,4 +178,18 @@ func reason(s v1alpha1.ScaleForecastStatus) string {
 		return c.Reason
 	}
 	return ""
+}
+
+func rule(t testing.TB, b *bed) forecast.Rule {
+	r, err := b.get(t).Compile()
+	require.NoError(t, err)
+	return r
+}
+
+func spanOf(from, to time.Time) history.Span { return history.Span{From: from, To: to, Step: step} }
+
+func clientOf(t testing.TB, p *promServer) *history.Client {
+	c, err := history.New(p.config(), time.Now)
+	require.NoError(t, err)
+	return c
 }

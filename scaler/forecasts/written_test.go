@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -80,4 +82,33 @@ func (c *behindClient) Get(ctx context.Context, key types.NamespacedName, object
 		return nil
 	}
 	return c.Client.Get(ctx, key, object, o...)
+}
+
+// A status that cannot be written is an error, and is written the next time.
+func TestWriteFails(t *testing.T) {
+	b := newBed(t)
+	refusing := &refusingClient{Client: b.client, refuse: true}
+	b.loop.client = refusing
+	_, err := b.loop.Reconcile(t.Context(), reconcile.Request{NamespacedName: key})
+	require.True(t, apierrors.IsForbidden(err), "%v", err)
+	refusing.refuse = false
+	require.Equal(t, v1alpha1.ForecastTrusted, reason(b.look(t)))
+}
+
+type refusingClient struct {
+	client.Client
+	refuse bool
+}
+
+func (c *refusingClient) Status() client.SubResourceWriter {
+	if c.refuse {
+		return refusingWriter{c.Client.Status()}
+	}
+	return c.Client.Status()
+}
+
+type refusingWriter struct{ client.SubResourceWriter }
+
+func (refusingWriter) Patch(context.Context, client.Object, client.Patch, ...client.SubResourcePatchOption) error {
+	return apierrors.NewForbidden(schema.GroupResource{Group: "plimsoll.dev", Resource: "scaleforecasts"}, "shop", nil)
 }
