@@ -2241,7 +2241,7 @@ func (x *NodeStatus) GetAllocatable() map[string]*Quantity {
 
 type Quantity struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	String_       string                 `protobuf:"bytes,1,opt,name=string,proto3" json:"string,omitempty"`
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2276,9 +2276,9 @@ func (*Quantity) Descriptor() ([]byte, []int) {
 	return file_scaler_nodegroups_externalgrpc_externalgrpc_proto_rawDescGZIP(), []int{43}
 }
 
-func (x *Quantity) GetString_() string {
+func (x *Quantity) GetText() string {
 	if x != nil {
-		return x.String_
+		return x.Text
 	}
 	return ""
 }
@@ -2436,9 +2436,9 @@ const file_scaler_nodegroups_externalgrpc_externalgrpc_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v29.clusterautoscaler.cloudprovider.v1.externalgrpc.QuantityR\x05value:\x028\x01\x1ay\n" +
 	"\x10AllocatableEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12O\n" +
-	"\x05value\x18\x02 \x01(\v29.clusterautoscaler.cloudprovider.v1.externalgrpc.QuantityR\x05value:\x028\x01\"\"\n" +
-	"\bQuantity\x12\x16\n" +
-	"\x06string\x18\x01 \x01(\tR\x06string2\xa1\x14\n" +
+	"\x05value\x18\x02 \x01(\v29.clusterautoscaler.cloudprovider.v1.externalgrpc.QuantityR\x05value:\x028\x01\"\x1e\n" +
+	"\bQuantity\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\tR\x04text2\xa1\x14\n" +
 	"\rCloudProvider\x12\x95\x01\n" +
 	"\n" +
 	"NodeGroups\x12B.clusterautoscaler.cloudprovider.v1.externalgrpc.NodeGroupsRequest\x1aC.clusterautoscaler.cloudprovider.v1.externalgrpc.NodeGroupsResponse\x12\xa7\x01\n" +
