@@ -100,7 +100,9 @@ func created(t *testing.T, s *stage) {
 
 func appliedByClient(_ *testing.T, s *stage) { s.clientSideApply(100, 500) }
 
-func appliedByServer(t *testing.T, s *stage) { require.NoError(t, s.serverSideApply("argocd", 100, 500)) }
+func appliedByServer(t *testing.T, s *stage) {
+	require.NoError(t, s.serverSideApply("argocd", 100, 500))
+}
 
 func running(_ *testing.T, s *stage) { s.running(200, 20000) }
 

@@ -4,6 +4,7 @@ package target
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,6 +41,9 @@ type news struct {
 	reason  string
 	warning bool
 	text    string
+
+	by   bounds.Source // of the floor and the maximum: who asked for it
+	both string        // of the floor: the text that tells of the maximum, too
 }
 
 func (n news) kind() string {
@@ -47,6 +51,17 @@ func (n news) kind() string {
 		return corev1.EventTypeWarning
 	}
 	return corev1.EventTypeNormal
+}
+
+// together makes one event of the news that one and the same holds the floor and the maximum.
+func together(all []news) []news {
+	floor := slices.IndexFunc(all, func(n news) bool { return n.topic == "floor" && n.both != "" })
+	top := slices.IndexFunc(all, func(n news) bool { return n.topic == "max" && n.reason == reasonMax })
+	if floor < 0 || top < 0 || all[floor].by != all[top].by {
+		return all
+	}
+	all[floor].text = all[floor].both
+	return slices.Delete(all, top, top+1)
 }
 
 // afterWrite is what a write is news of.
@@ -76,7 +91,7 @@ func afterWrite(s *situation.Situation, out *situation.Outcome, did done) []news
 // ofFloor is the news of the floor: it rises, holds or sinks. The steps of a ramp are no news.
 func ofFloor(s *situation.Situation, out *situation.Outcome) news {
 	floor, base, by := out.Result.Bounds.Min, out.Adoption.Base, out.Result.FloorBy
-	n := news{topic: "floor"}
+	n := news{topic: "floor", by: by}
 	window := active(out, by)
 	switch {
 	case by.Kind == bounds.KindBase || by.Kind == "":
@@ -96,8 +111,9 @@ func ofFloor(s *situation.Situation, out *situation.Outcome) news {
 			by, base.Min, clock(window.End.Add(window.RampDown), window.Zone), s.HPA.Name, base.Min)
 	case window != nil && window.Phase == schedule.RampUp && window.Full != nil:
 		n.mark, n.reason = fmt.Sprintf("ramp up %s %d", by, *window.Full), reasonRising
-		n.text = fmt.Sprintf("minReplicas rises in steps to %d, so that they are Ready at %s for %s; the HPA's own %d is kept as base",
-			*window.Full, clock(window.Start, window.Zone), by, base.Min)
+		text := fmt.Sprintf("minReplicas rises in steps to %d, so that they are Ready at %s for %s", *window.Full, clock(window.Start, window.Zone), by)
+		n.text = text + fmt.Sprintf("; the HPA's own %d is kept as base", base.Min)
+		n.both = text + fmt.Sprintf(", with maxReplicas at %d; the HPA's own %d..%d are kept as base", out.Result.Bounds.Max, base.Min, base.Max)
 	default:
 		// A forecast's floor moves all the time; only who holds it is news.
 		n.mark, n.reason = fmt.Sprintf("held %s %d", by, base.Min), reasonHeld
@@ -105,6 +121,10 @@ func ofFloor(s *situation.Situation, out *situation.Outcome) news {
 			n.mark += fmt.Sprintf(" %d", floor)
 		}
 		n.text = nowAndUntil(s, out)
+		if floor != base.Min {
+			n.both = fmt.Sprintf("minReplicas held at %d by %s%s, maxReplicas at %d; the HPA's own %d..%d are kept as base%s",
+				floor, by, until(out, by), out.Result.Bounds.Max, base.Min, base.Max, toLower(s, out, "minReplicas"))
+		}
 	}
 	return n
 }
@@ -129,7 +149,7 @@ func asks(out *situation.Outcome, by bounds.Source) bool {
 // ofMax is the news of the maximum.
 func ofMax(out *situation.Outcome) news {
 	top, base, by := out.Result.Bounds.Max, out.Adoption.Base, out.Result.MaxBy
-	n := news{topic: "max"}
+	n := news{topic: "max", by: by}
 	switch {
 	case out.Result.Has(bounds.Restoring):
 		n.mark, n.reason = "restoring", reasonRestoring
@@ -147,14 +167,19 @@ func nowAndUntil(s *situation.Situation, out *situation.Outcome) string {
 	if b.Min == base.Min {
 		return fmt.Sprintf("minReplicas is %d", b.Min)
 	}
-	text := fmt.Sprintf("minReplicas held at %d by %s%s; the HPA's own %d is kept as base", b.Min, by, until(out, by), base.Min)
-	if b.Min < base.Min {
-		return text
+	return fmt.Sprintf("minReplicas held at %d by %s%s; the HPA's own %d is kept as base%s", b.Min, by, until(out, by), base.Min, toLower(s, out, "it"))
+}
+
+// toLower says how to lower a floor now that is above the HPA's own.
+func toLower(s *situation.Situation, out *situation.Outcome, what string) string {
+	base := out.Adoption.Base
+	switch {
+	case out.Result.Bounds.Min < base.Min:
+		return ""
+	case out.Result.FloorBy.Kind == bounds.KindOverride:
+		return fmt.Sprintf("; to end it now: kubectl plimsoll override hpa/%s --end", s.HPA.Name)
 	}
-	if by.Kind == bounds.KindOverride {
-		return text + fmt.Sprintf("; to end it now: kubectl plimsoll override hpa/%s --end", s.HPA.Name)
-	}
-	return text + fmt.Sprintf("; to lower it now: kubectl plimsoll override hpa/%s --min %d --for 1h", s.HPA.Name, base.Min)
+	return fmt.Sprintf("; to lower %s now: kubectl plimsoll override hpa/%s --min %d --for 1h", what, s.HPA.Name, base.Min)
 }
 
 // until is " until 2026-11-12 00:00 CST", in the zone of the schedule; "" without an end.

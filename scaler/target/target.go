@@ -185,22 +185,31 @@ func (r *reconciler) isStale(name types.NamespacedName, version string) bool {
 
 // tell records events for the news that are new.
 func (r *reconciler) tell(s *situation.Situation, all []news) {
+	for _, n := range together(r.fresh(key(s.HPA), all)) {
+		if n.text != "" {
+			r.events.Eventf(s.HPA, nil, n.kind(), n.reason, "SetBounds", "%s", short(n.text))
+		}
+	}
+}
+
+// fresh returns the news that were not told yet, and remembers that they were.
+func (r *reconciler) fresh(name types.NamespacedName, all []news) []news {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	told := r.told[key(s.HPA)]
+	var fresh []news
+	told := r.told[name]
 	for _, n := range all {
 		if told[n.topic] == n.mark {
 			continue
 		}
 		if told == nil {
 			told = map[string]string{}
-			r.told[key(s.HPA)] = told
+			r.told[name] = told
 		}
 		told[n.topic] = n.mark
-		if n.text != "" {
-			r.events.Eventf(s.HPA, nil, n.kind(), n.reason, "SetBounds", "%s", short(n.text))
-		}
+		fresh = append(fresh, n)
 	}
+	return fresh
 }
 
 // short keeps a note within what the events API takes.

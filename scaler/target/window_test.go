@@ -155,7 +155,8 @@ func testRestoring(t *testing.T, s *stage) {
 	require.NoError(t, s.serverSideApply("argocd", 100, 500))
 	s.schedule("minReplicas: 900, maxReplicas: 1000")
 	require.Equal(t, bounds.Bounds{Min: 900, Max: 1000}, situation.LiveBounds(s.at(start)))
-	require.Contains(t, s.told(), "maxReplicas held at 1000 by ScaleSchedule 1111/singles-day until 2026-11-12 00:00 CST; the HPA's own 500 is kept as base")
+	require.Contains(t, s.told(), "minReplicas held at 900 by ScaleSchedule 1111/singles-day until 2026-11-12 00:00 CST, maxReplicas at 1000; "+
+		"the HPA's own 100..500 are kept as base; to lower minReplicas now: kubectl plimsoll override hpa/shop --min 100 --for 1h")
 
 	for _, step := range []struct {
 		after           time.Duration

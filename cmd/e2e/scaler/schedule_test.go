@@ -32,7 +32,7 @@ func TestAWindowRaisesTheBoundsAndGivesThemBack(t *testing.T) {
 	w := s.opens(t, window{fields: "minReplicas: 18, maxReplicas: 30, rampDown: 1s"})
 	s.bounds(t, 18, 30)
 	s.scaledTo(t, 18)
-	s.event(t, "BoundsHeld", "minReplicas held at 18 by ScaleSchedule sale/peak until", "2 is kept as base", "kubectl plimsoll override hpa/shop --min 2")
+	s.event(t, "BoundsHeld", "minReplicas held at 18 by ScaleSchedule sale/peak until", "maxReplicas at 30", "2..20 are kept as base", "kubectl plimsoll override hpa/shop --min 2")
 	status := s.says(t, w.name, v1alpha1.ScheduleActive).Status
 	require.Equal(t, "peak", status.Active)
 	require.EqualValues(t, 1, status.Targets)
