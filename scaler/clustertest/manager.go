@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -41,4 +42,17 @@ func Run(t *testing.T, mgr manager.Manager) (stop func()) {
 	}
 	t.Cleanup(stop)
 	return stop
+}
+
+// Told returns the events that a recorder has got since the last call.
+func Told(recorder *events.FakeRecorder) []string {
+	var all []string
+	for {
+		select {
+		case text := <-recorder.Events:
+			all = append(all, text)
+		default:
+			return all
+		}
+	}
 }

@@ -161,17 +161,7 @@ func (b *bed) get(t testing.TB) *v1alpha1.ScaleForecast {
 	return f
 }
 
-func (b *bed) said() []string {
-	var out []string
-	for {
-		select {
-		case e := <-b.events.Events:
-			out = append(out, e)
-		default:
-			return out
-		}
-	}
-}
+func (b *bed) said() []string { return clustertest.Told(b.events) }
 
 func reason(s v1alpha1.ScaleForecastStatus) string {
 	if c := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReady); c != nil {

@@ -135,17 +135,7 @@ func (s *stage) get() *autoscalingv2.HorizontalPodAutoscaler {
 func (s *stage) bounds() bounds.Bounds { return situation.LiveBounds(s.get()) }
 
 // told returns the events since the last call.
-func (s *stage) told() string {
-	var all []string
-	for {
-		select {
-		case e := <-s.recorder.Events:
-			all = append(all, e)
-		default:
-			return strings.Join(all, "\n")
-		}
-	}
-}
+func (s *stage) told() string { return strings.Join(clustertest.Told(s.recorder), "\n") }
 
 // hpaManifest is the HPA as its owner has it in a file.
 func (s *stage) hpaManifest(minimum, maximum int32) *unstructured.Unstructured {

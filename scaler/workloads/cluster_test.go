@@ -147,18 +147,8 @@ func (s *stage) patch(text string) {
 	require.NoError(s.t, s.client.Patch(s.t.Context(), s.object(), client.RawPatch(types.MergePatchType, []byte(text)), client.FieldOwner("kubectl-edit")))
 }
 
-// told are the events so far.
-func (s *stage) told() string {
-	var all []string
-	for {
-		select {
-		case text := <-s.events.Events:
-			all = append(all, text)
-		default:
-			return strings.Join(all, "\n")
-		}
-	}
-}
+// told returns the events since the last call.
+func (s *stage) told() string { return strings.Join(clustertest.Told(s.events), "\n") }
 
 func (s *stage) requireRestored(replicas int64) {
 	s.t.Helper()
