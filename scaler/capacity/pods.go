@@ -5,6 +5,7 @@
 package capacity
 
 import (
+	"maps"
 	"math"
 
 	corev1 "k8s.io/api/core/v1"
@@ -50,6 +51,15 @@ func amounts(pod *corev1.PodSpec, of func(*corev1.ResourceRequirements) corev1.R
 	}
 	add(sum, pod.Overhead)
 	return sum
+}
+
+// book adds what a pod requests to a sum.
+func book(sum fit.Resources, pod *corev1.PodSpec) {
+	if len(pod.Containers) == 1 && len(pod.InitContainers) == 0 && pod.Resources == nil && pod.Overhead == nil {
+		add(sum, pod.Containers[0].Resources.Requests) // as most are, and those that are cached in trimmed form all
+		return
+	}
+	maps.Copy(sum, sum.Add(Requests(pod)))
 }
 
 // Amounts are quantities as plain numbers: cpu in millicores, everything else in whole units, rounded up.

@@ -64,7 +64,7 @@ func New(nodes []corev1.Node, pods []corev1.Pod) *Snapshot {
 	s := &Snapshot{Total: len(nodes), on: map[string][]occupant{}}
 	for i := range nodes {
 		size := Amounts(nodes[i].Status.Allocatable)
-		s.nodes = append(s.nodes, node{object: nodes[i].DeepCopy(), size: size})
+		s.nodes = append(s.nodes, node{object: nodes[i].DeepCopy(), size: size, requested: fit.Resources{}, reserve: fit.Resources{}})
 		if Ready(&nodes[i]) {
 			s.Ready++
 		}
@@ -96,11 +96,11 @@ func (s *Snapshot) count(pod *corev1.Pod, index map[string]int) {
 	case known && ofReserve:
 		s.Reserve++
 		s.nodes[on].reservePods++
-		s.nodes[on].reserve = s.nodes[on].reserve.Add(Requests(&pod.Spec))
+		book(s.nodes[on].reserve, &pod.Spec)
 	case known:
 		s.Pods++
 		s.nodes[on].pods++
-		s.nodes[on].requested = s.nodes[on].requested.Add(Requests(&pod.Spec))
+		book(s.nodes[on].requested, &pod.Spec)
 		s.on[pod.Namespace] = append(s.on[pod.Namespace], occupant{labels: pod.Labels, node: on})
 	case pod.Spec.NodeName != "": // on a node that is gone, or not seen yet
 	case ofReserve:

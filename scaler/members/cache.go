@@ -3,10 +3,15 @@
 package members
 
 import (
+	"context"
+
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -16,18 +21,32 @@ import (
 // HeadroomNamespace is where, in a member, the pods and buffers of the reserve are, and nothing else.
 const HeadroomNamespace = capacity.HeadroomNamespace
 
-// cacheOptions keep of an object what is used: a member has many pods, and each of them is large.
+// cached are the kinds that are cached: all that a decision needs at once.
+func cached() []client.Object {
+	return []client.Object{
+		&corev1.Node{}, &corev1.Pod{}, &corev1.ResourceQuota{}, &appsv1.Deployment{}, &appsv1.StatefulSet{},
+		&autoscalingv2.HorizontalPodAutoscaler{},
+	}
+}
+
+// resources are the kinds that are cached, as they are called in paths.
+func resources() []string {
+	return []string{"nodes", "pods", "resourcequotas", "deployments", "statefulsets", "horizontalpodautoscalers"}
+}
+
+// cacheOptions keep of an object what is used: a member has many pods, and each of them is large. Errors of watching are
+// no news to the log: the lookout has them, and the status says what is wrong with a member.
 func cacheOptions() cache.Options {
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
+		DefaultWatchErrorHandler: func(ctx context.Context, r *toolscache.Reflector, err error) {
+			klog.FromContext(ctx).V(4).Info("A member's objects are not watched at the moment", "type", r.TypeDescription(), "err", err)
+		},
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Node{}: {Transform: trimNode},
 			&corev1.Pod{}:  {Transform: trimPod},
 			// Whose bounds they were is in managedFields.
 			&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: func(object any) (any, error) { return object, nil }},
-			&appsv1.Deployment{}:                     {},
-			&appsv1.StatefulSet{}:                    {},
-			&corev1.ResourceQuota{}:                  {},
 		},
 	}
 }
@@ -53,16 +72,11 @@ func trimNode(object any) (any, error) {
 	}, nil
 }
 
-// trimPod keeps whose a pod is, where it runs, what it requests, and whether it is Ready or waits.
+// trimPod keeps whose a pod is, where it runs, whether it is Ready or waits, and what it requests: as one container.
 func trimPod(object any) (any, error) {
 	pod, ok := object.(*corev1.Pod)
 	if !ok {
 		return object, nil
-	}
-	spec := corev1.PodSpec{
-		NodeName: pod.Spec.NodeName, Overhead: pod.Spec.Overhead, Resources: pod.Spec.Resources,
-		Priority: pod.Spec.Priority, PriorityClassName: pod.Spec.PriorityClassName,
-		Containers: requestsOnly(pod.Spec.Containers), InitContainers: requestsOnly(pod.Spec.InitContainers),
 	}
 	return &corev1.Pod{
 		TypeMeta: pod.TypeMeta,
@@ -70,7 +84,10 @@ func trimPod(object any) (any, error) {
 			Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID, ResourceVersion: pod.ResourceVersion, Labels: pod.Labels,
 			CreationTimestamp: pod.CreationTimestamp, DeletionTimestamp: pod.DeletionTimestamp, OwnerReferences: pod.OwnerReferences,
 		},
-		Spec: spec,
+		Spec: corev1.PodSpec{
+			NodeName: pod.Spec.NodeName, Priority: pod.Spec.Priority, PriorityClassName: pod.Spec.PriorityClassName,
+			Containers: []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: requests(&pod.Spec)}}},
+		},
 		Status: corev1.PodStatus{
 			Phase: pod.Status.Phase,
 			Conditions: only(pod.Status.Conditions, func(c corev1.PodCondition) bool {
@@ -80,24 +97,25 @@ func trimPod(object any) (any, error) {
 	}, nil
 }
 
+// requests are what a pod requests in all.
+func requests(pod *corev1.PodSpec) corev1.ResourceList {
+	list := corev1.ResourceList{}
+	for name, amount := range capacity.Requests(pod) {
+		if name == string(corev1.ResourceCPU) {
+			list[corev1.ResourceCPU] = *resource.NewMilliQuantity(amount, resource.DecimalSI)
+		} else {
+			list[corev1.ResourceName(name)] = *resource.NewQuantity(amount, resource.BinarySI)
+		}
+	}
+	return list
+}
+
 func only[C any](all []C, keep func(C) bool) []C {
 	var kept []C
 	for _, one := range all {
 		if keep(one) {
 			kept = append(kept, one)
 		}
-	}
-	return kept
-}
-
-// requestsOnly keep of containers what they request, and which of them restart always (sidecars).
-func requestsOnly(all []corev1.Container) []corev1.Container {
-	kept := make([]corev1.Container, 0, len(all))
-	for i := range all {
-		kept = append(kept, corev1.Container{
-			Resources:     corev1.ResourceRequirements{Requests: all[i].Resources.Requests},
-			RestartPolicy: all[i].RestartPolicy,
-		})
 	}
 	return kept
 }

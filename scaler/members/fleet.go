@@ -15,12 +15,13 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// OnConnect is called for each new connection before its caches are filled, to watch what is there. A member whose
-// OnConnect fails is connected again later.
+// OnConnect is called for each new connection before its caches are filled, to watch what is there. It is called in the
+// connection's own time, so that it may ask the member; informers are to be had with cache.BlockUntilSynced(false). A
+// member whose OnConnect fails is connected again later.
 type OnConnect func(ctx context.Context, m *Member) error
 
-// Fleet holds the connections to the members. A member that hangs delays nobody else: every connection has caches of its
-// own, which are filled beside each other.
+// Fleet holds the connections to the members. A member that hangs delays nobody else: every connection has caches and a
+// goroutine of its own, and nothing here waits for a member.
 type Fleet struct {
 	scheme *runtime.Scheme
 
@@ -44,17 +45,23 @@ func (f *Fleet) OnConnect(do OnConnect) {
 // Member returns the connection to a member; nil while there is none whose caches are filled. A connection says nothing
 // about health: the caches of a member that has stopped answering go on showing what was seen last.
 func (f *Fleet) Member(name string) *Member {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	m := f.members[name]
+	m := f.connection(name)
 	if m == nil || !m.filled.Load() {
 		return nil
 	}
 	return m
 }
 
+// connection is Member with those whose caches are not filled.
+func (f *Fleet) connection(name string) *Member {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.members[name]
+}
+
 // Connect connects to a member, unless there is a connection with the same hash of its kubeconfig. It returns at once; the
-// caches are filled in the background, until the context or the connection ends. An older connection ends.
+// caches are filled in the background, until the context or the connection ends. An older connection ends. The error is
+// about the configuration: nothing is asked of the member here.
 func (f *Fleet) Connect(ctx context.Context, name, hash string, config *rest.Config) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -69,19 +76,13 @@ func (f *Fleet) Connect(ctx context.Context, name, hash string, config *rest.Con
 	if err != nil {
 		return fmt.Errorf("cannot connect to member %s: %w", name, err)
 	}
-	for _, do := range f.onConnect {
-		if err := do(m.ctx, m); err != nil {
-			m.cancel()
-			return fmt.Errorf("cannot watch member %s: %w", name, err)
-		}
-	}
 	f.members[name] = m
-	go m.run()
-	klog.FromContext(ctx).Info("Connected to a member", "member", name, "server", config.Host)
+	go m.run(f.onConnect)
+	klog.FromContext(ctx).V(1).Info("Connecting to a member", "member", name, "server", config.Host)
 	return nil
 }
 
-// Disconnect ends the connection to a member, if there is one.
+// Disconnect ends the connection to a member, if there is one. Nothing changes in the member.
 func (f *Fleet) Disconnect(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -4,45 +4,23 @@ package members
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/cluster"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/plimsoll/plimsoll/scaler/capacity"
 )
-
-// Member is a connection to a member cluster.
-type Member struct {
-	// Client reads from memory what is cached (nodes, pods, workloads, HPAs, quotas: see cacheOptions), and asks the member
-	// for anything else; it writes to the member.
-	client.Client
-
-	name, hash string
-	config     *rest.Config
-	cluster    cluster.Cluster
-	filled     atomic.Bool
-
-	ctx    context.Context //nolint:containedctx // the connection's own life
-	cancel context.CancelFunc
-}
-
-func newMember(ctx context.Context, name, hash string, config *rest.Config, scheme *runtime.Scheme) (*Member, error) {
-	config = rest.AddUserAgent(config, "plimsoll-scaler")
-	config.QPS, config.Burst = memberQPS, memberBurst
-	connection, err := cluster.New(config, func(o *cluster.Options) {
-		o.Scheme, o.Cache, o.Logger = scheme, cacheOptions(), klog.Background()
-	})
-	if err != nil {
-		return nil, err
-	}
-	m := &Member{Client: connection.GetClient(), name: name, hash: hash, config: config, cluster: connection}
-	m.ctx, m.cancel = context.WithCancel(ctx)
-	return m, nil
-}
 
 // The requests to one member's API server: a failover writes hundreds of scales there at once.
 const (
@@ -50,30 +28,141 @@ const (
 	memberBurst = 200
 )
 
+// answerWithin is how long one request to a member may take, watches and the lists that fill the caches apart.
+const answerWithin = 15 * time.Second
+
+// snapshotFor is how long a snapshot counts as new: many workloads are divided by the same one.
+const snapshotFor = 3 * time.Second
+
+// Member is a connection to a member cluster.
+type Member struct {
+	// Client reads from memory what is cached (nodes, pods, Deployments, StatefulSets, HPAs and quotas, as typed objects,
+	// trimmed), and asks the member for anything else; it writes to the member. What it asks takes 15 seconds at most.
+	client.Client
+
+	name, hash string
+	config     *rest.Config
+	http       *http.Client
+	cache      cache.Cache
+	lookout    *lookout
+	filled     atomic.Bool
+
+	ctx    context.Context //nolint:containedctx // the connection's own life
+	cancel context.CancelFunc
+
+	snapshotMu sync.Mutex
+	snapshot   *capacity.Snapshot
+	taken      time.Time
+}
+
+func newMember(ctx context.Context, name, hash string, config *rest.Config, scheme *runtime.Scheme) (*Member, error) {
+	config = rest.AddUserAgent(config, "plimsoll-scaler")
+	config.QPS, config.Burst = memberQPS, memberBurst
+	m := &Member{name: name, hash: hash, config: config, lookout: newLookout()}
+	var err error
+	if m.http, err = rest.HTTPClientFor(config); err != nil {
+		return nil, err
+	}
+	brief := &http.Client{Transport: m.http.Transport, CheckRedirect: m.http.CheckRedirect, Timeout: answerWithin}
+	mapper, err := apiutil.NewDynamicRESTMapper(config, brief)
+	if err != nil {
+		return nil, err
+	}
+	options := cacheOptions()
+	options.Scheme, options.Mapper = scheme, mapper
+	options.HTTPClient = &http.Client{Transport: lookoutTripper{m.lookout, m.http.Transport}, CheckRedirect: m.http.CheckRedirect}
+	if m.cache, err = cache.New(config, options); err != nil {
+		return nil, err
+	}
+	direct, err := client.New(config, client.Options{Scheme: scheme, Mapper: mapper, HTTPClient: brief})
+	if err != nil {
+		return nil, err
+	}
+	m.Client = partlyCached{Client: direct, cached: m.cache}
+	m.ctx, m.cancel = context.WithCancel(ctx)
+	return m, nil
+}
+
 // Name of the MemberCluster.
 func (m *Member) Name() string { return m.name }
 
 // Cache has the informers, to add handlers to in OnConnect.
-func (m *Member) Cache() cache.Cache { return m.cluster.GetCache() }
+func (m *Member) Cache() cache.Cache { return m.cache }
 
 // HTTPClient is the one of the connection: verified TLS, no time-out of its own.
-func (m *Member) HTTPClient() *http.Client { return m.cluster.GetHTTPClient() }
+func (m *Member) HTTPClient() *http.Client { return m.http }
 
 // Config returns a copy of the connection's configuration.
 func (m *Member) Config() *rest.Config { return rest.CopyConfig(m.config) }
 
+// Snapshot returns what nodes and pods there are, a few seconds old at most where the member still answers.
+func (m *Member) Snapshot(ctx context.Context) (*capacity.Snapshot, error) {
+	m.snapshotMu.Lock()
+	defer m.snapshotMu.Unlock()
+	if m.snapshot != nil && time.Since(m.taken) < snapshotFor {
+		return m.snapshot, nil
+	}
+	taken := time.Now()
+	s, err := capacity.Take(ctx, m.cache)
+	if err != nil {
+		return nil, fmt.Errorf("member %s: %w", m.name, err)
+	}
+	m.snapshot, m.taken = s, taken
+	return s, nil
+}
+
 func (m *Member) ended() bool { return m.ctx.Err() != nil }
 
 // run fills the caches and keeps them so until the connection ends.
-func (m *Member) run() {
-	defer m.cancel()
+func (m *Member) run(onConnect []OnConnect) {
+	defer m.end()
+	running := make(chan struct{})
 	go func() {
-		if m.Cache().WaitForCacheSync(m.ctx) {
-			m.filled.Store(true)
+		defer close(running)
+		if err := m.cache.Start(m.ctx); err != nil {
+			klog.Background().Error(err, "The caches of a member cannot be started", "member", m.name)
+			m.cancel()
 		}
 	}()
-	if err := m.cluster.Start(m.ctx); err != nil && m.ctx.Err() == nil {
-		klog.Background().Error(err, "The connection to a member has ended", "member", m.name)
+	if m.watch(onConnect) && m.cache.WaitForCacheSync(m.ctx) {
+		m.filled.Store(true)
+		klog.Background().Info("Connected to a member", "member", m.name, "server", m.config.Host)
+	} else {
+		m.cancel()
 	}
+	<-running
+}
+
+func (m *Member) end() {
 	m.filled.Store(false)
+	m.cancel()
+	utilnet.CloseIdleConnectionsFor(m.http.Transport)
+}
+
+// watch starts the informers of everything that is cached, trying again until the member says what its kinds are.
+func (m *Member) watch(onConnect []OnConnect) bool {
+	for _, object := range cached() {
+		backoff := wait.Backoff{Duration: time.Second, Factor: 2, Jitter: 0.2, Steps: 5, Cap: 15 * time.Second}
+		for {
+			_, err := m.cache.GetInformer(m.ctx, object, cache.BlockUntilSynced(false))
+			if err == nil {
+				break
+			}
+			klog.Background().V(2).Info("A member does not say what its kinds are", "member", m.name, "err", err)
+			select {
+			case <-m.ctx.Done():
+				return false
+			case <-time.After(backoff.Step()):
+			}
+		}
+	}
+	for _, do := range onConnect {
+		if err := do(m.ctx, m); err != nil {
+			if !m.ended() {
+				klog.Background().Error(err, "A member cannot be watched; it is connected again", "member", m.name)
+			}
+			return false
+		}
+	}
+	return true
 }
