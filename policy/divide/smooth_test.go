@@ -16,8 +16,6 @@ import (
 	"github.com/plimsoll/plimsoll/policy/fit"
 )
 
-var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-
 func TestWeight(t *testing.T) {
 	room := func(cores ...int64) []fit.Node {
 		out := make([]fit.Node, len(cores))
