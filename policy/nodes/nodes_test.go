@@ -74,6 +74,11 @@ func TestDecide(t *testing.T) {
 		"a step ends it": {
 			[]fit.Demand{pods(9, 1000, 4)}, []nodes.Group{small}, 3, []nodes.Growth{{"small", 3}}, []nodes.Places{{New: 6, Short: 3}},
 		},
+		"the next kind has room for all, so the step goes on": {
+			[]fit.Demand{pods(6, 1000, 4), pods(12, 1000, 4)},
+			[]nodes.Group{with(small, func(g *nodes.Group) { g.Target = 8 }), large}, 3,
+			[]nodes.Growth{{"large", 1}, {"small", 1}}, []nodes.Places{{New: 6}, {New: 12}},
+		},
 		"GPUs are dear to those who do not ask for them": {
 			[]fit.Demand{pods(4, 1000, 4)}, []nodes.Group{{Name: "gpu", Max: 10, Node: gpu}, large}, 0,
 			[]nodes.Growth{{"large", 1}}, []nodes.Places{{New: 4}},

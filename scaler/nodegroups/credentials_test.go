@@ -98,6 +98,7 @@ func TestCredentialsRotate(t *testing.T) {
 
 // An increase that is under way while credentials rotate ends as it would have.
 func TestRotateWaitsForCalls(t *testing.T) {
+	t.Parallel()
 	ours := authority(t)
 	started, rotated := make(chan struct{}), make(chan error, 1)
 	server := start(t, nodegroupstest.Options{TLS: serverTLS(t, ours), Create: func(string, int) error {

@@ -112,6 +112,7 @@ func TestGroupsAreReadAnew(t *testing.T) {
 }
 
 func TestGroupsThatCannotBeListed(t *testing.T) {
+	t.Parallel()
 	for fault, want := range map[nodegroupstest.Fault]nodegroups.Reason{
 		nodegroupstest.PlainErrors: nodegroups.Refused, nodegroupstest.Hangs: nodegroups.TimedOut,
 	} {
@@ -128,6 +129,7 @@ func TestGroupsThatCannotBeListed(t *testing.T) {
 
 // What is wrong with one group is no trouble of the other.
 func TestOneGroupFails(t *testing.T) {
+	t.Parallel()
 	for fault, want := range map[nodegroupstest.Fault]nodegroups.Reason{
 		nodegroupstest.PlainErrors: nodegroups.Refused, nodegroupstest.Hangs: nodegroups.TimedOut,
 	} {

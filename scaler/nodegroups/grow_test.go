@@ -61,6 +61,7 @@ func TestGrowIsRefusedHere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := start(t, nodegroupstest.Options{Groups: []nodegroupstest.Group{{ID: "pool", Max: 5, Target: 2}, {ID: "absurd", Min: 3, Max: 1}}})
+			server.Fail("pool", nodegroupstest.NoMaximum) // it is not the server who refuses
 			growth, err := dial(t, nodegroups.Options{Address: server.Address()}).Grow(t.Context(), tc.group, tc.delta, tc.expected)
 			requireReason(t, tc.want, err)
 			require.Equal(t, nodegroups.None, growth.Effect)
@@ -87,6 +88,7 @@ func TestGrowLooksFirst(t *testing.T) {
 }
 
 func TestGrowMeetsFaults(t *testing.T) {
+	t.Parallel()
 	for fault, tc := range map[nodegroupstest.Fault]struct {
 		reason nodegroups.Reason // "": it grew
 		effect nodegroups.Effect
@@ -121,6 +123,7 @@ func TestGrowMeetsFaults(t *testing.T) {
 
 // A server that acts long after its caller has given up: whoever tries again grows nothing twice.
 func TestGrowTakesEffectLate(t *testing.T) {
+	t.Parallel()
 	server := start(t, nodegroupstest.Options{})
 	server.Fail("pool", nodegroupstest.ActsLate)
 	client := dial(t, nodegroups.Options{Address: server.Address(), Timeout: short})

@@ -97,13 +97,13 @@ func (s *Server) NodeGroupIncreaseSize(ctx context.Context, r *externalgrpc.Node
 }
 
 // grow raises a target and has the nodes made.
-func (s *Server) grow(id string, delta int) error {
+func (s *Server) grow(id string, delta int, f Fault) error {
 	if delta <= 0 {
 		return errNotPositive
 	}
 	s.growing.Lock()
 	defer s.growing.Unlock()
-	if err := s.raise(id, delta); err != nil || s.options.Create == nil {
+	if err := s.raise(id, delta, f); err != nil || s.options.Create == nil {
 		return err
 	}
 	err := s.options.Create(id, delta)
@@ -113,18 +113,18 @@ func (s *Server) grow(id string, delta int) error {
 	return err
 }
 
-func (s *Server) raise(id string, delta int) error {
+func (s *Server) raise(id string, delta int, f Fault) error {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	g := s.find(id)
 	if g == nil {
 		return fmt.Errorf("node group %q not found", id)
 	}
-	if delta > g.Max-g.Target {
+	if delta > g.Max-g.Target && f != NoMaximum {
 		return errTooLarge
 	}
 	g.resize(g.Target + delta)
-	if seen, err := s.look(id); err == nil {
+	if seen, err := s.look(id); err == nil && (f == Healthy || f == NoMaximum) {
 		seen.Target = g.Target
 	}
 	return nil

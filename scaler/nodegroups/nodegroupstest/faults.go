@@ -23,9 +23,11 @@ const (
 	Refuses       Fault = "Refuses"       // nothing is done
 	AtMaximum     Fault = "AtMaximum"     // the cloud's own limit is lower than the group's
 	IncreaseHangs Fault = "IncreaseHangs" // nothing is done, and no answer comes
-	ActsAndFails  Fault = "ActsAndFails"  // it is done, and an error is the answer
-	ActsAndHangs  Fault = "ActsAndHangs"  // it is done, and no answer comes
-	ActsLate      Fault = "ActsLate"      // it is done when the caller has given up
+	NoMaximum     Fault = "NoMaximum"     // it is done even above the maximum
+	// After these the server itself learns only with the next Refresh what it did.
+	ActsAndFails Fault = "ActsAndFails" // it is done, and an error is the answer
+	ActsAndHangs Fault = "ActsAndHangs" // it is done, and no answer comes
+	ActsLate     Fault = "ActsLate"     // it is done when the caller has given up
 )
 
 // Fail makes a group, or with "" all that has to do with none or no fault of its own, behave badly. Calls that hang already
@@ -80,7 +82,7 @@ func (s *Server) increase(ctx context.Context, id string, delta int) error {
 	case ActsLate:
 		<-ctx.Done()
 	}
-	if err := s.grow(id, delta); err != nil {
+	if err := s.grow(id, delta, fault); err != nil {
 		return err
 	}
 	switch fault {
