@@ -3,7 +3,7 @@
 package v1alpha1
 
 // The reasons of a MemberCluster's Ready condition. The set is closed: alerts and scripts may rely on it. Ready is True
-// with the first three, Unknown with the next three, and False with the others.
+// with the first three, Unknown with the next four, and False with the others.
 const (
 	MemberAnswers    = "Answers"
 	MemberClockSkew  = "ClockSkew"
@@ -22,6 +22,7 @@ const (
 	MemberNoKubeconfig      = "NoKubeconfig"
 	MemberInvalidKubeconfig = "InvalidKubeconfig"
 	MemberForbidden         = "Forbidden"
+	MemberUnreadable        = "Unreadable"
 )
 
 // MemberReasons lists the closed set, in the order in which a reader meets them.
@@ -29,7 +30,7 @@ func MemberReasons() []string {
 	return []string{
 		MemberAnswers, MemberClockSkew, MemberDraining, MemberStarting, MemberReturning, MemberSuspended, MemberHubSuspect,
 		MemberUnreachable, MemberUnhealthy, MemberUnauthorized, MemberUntrusted, MemberNodesNotReady, MemberPodsNotReady,
-		MemberNoKubeconfig, MemberInvalidKubeconfig, MemberForbidden,
+		MemberNoKubeconfig, MemberInvalidKubeconfig, MemberForbidden, MemberUnreadable,
 	}
 }
 
@@ -43,7 +44,7 @@ func MemberMeaning(reason string) string {
 	case MemberDraining:
 		return "An operator takes the cluster out (spec.drain): its replicas move to the others."
 	case MemberStarting:
-		return "The hub has not asked the cluster often enough to judge it."
+		return "The hub has not asked the cluster often enough to judge it: it has to answer for spec.probe.healthyAfter."
 	case MemberReturning:
 		return "The cluster answers again, and has to do so for spec.probe.healthyAfter."
 	case MemberSuspended:
@@ -74,7 +75,9 @@ func memberTrouble(reason string) string {
 	case MemberPodsNotReady:
 		return "The nodes are Ready, but hardly any of the divided workloads' pods are. That is rather the workload than the cluster: nothing moves by itself."
 	case MemberForbidden:
-		return "The API server is ready, but its nodes or pods may not be read. Grant the Role for members; the message names what is missing."
+		return "The API server is ready, but what is in the cluster may not be read: nothing moves. Apply manifests/member there; the message names what is missing."
+	case MemberUnreadable:
+		return "The API server says that it is ready, but lists of its nodes and pods do not come: nothing moves. Look at its load and at what is between it and the hub."
 	default:
 		return ""
 	}

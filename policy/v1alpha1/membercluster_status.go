@@ -33,7 +33,7 @@ type MemberClusterStatus struct {
 	// state is what is thought of the cluster.
 	// +optional
 	State MemberState `json:"state,omitempty"`
-	// since is when it became Healthy, or when it stopped being Healthy.
+	// since is when it became Healthy, or when it stopped being so: from Suspect to Failed it stays.
 	// +optional
 	Since *metav1.Time `json:"since,omitempty"`
 	// lastAnswerTime is when its API server last answered that it is ready; written once a minute while nothing changes.
@@ -51,7 +51,8 @@ type MemberClusterStatus struct {
 	// allocatable is what its nodes that count offer.
 	// +optional
 	Allocatable *Amounts `json:"allocatable,omitempty"`
-	// requested is what the pods on them request, those of the reserve not counted.
+	// requested is what the pods on them request, those of the reserve not counted. This and what is free is written once
+	// a minute.
 	// +optional
 	Requested *Amounts `json:"requested,omitempty"`
 	// free is what they have left, the reserve included, for people: 12.5 cpu, 40Gi.
@@ -66,22 +67,41 @@ type MemberClusterStatus struct {
 	Distributed *Distribution `json:"distributed,omitempty"`
 }
 
-// MemberHealth is what the next judgement of a cluster's health goes on from.
+// MemberHealth is what the next judgement of a cluster's health goes on from, whoever makes it.
 type MemberHealth struct {
-	// failures in a row, and successes in a row.
-	Failures  int32 `json:"failures,omitempty"`
+	// cause of the state.
+	// +optional
+	// +kubebuilder:validation:MaxLength=40
+	Cause string `json:"cause,omitempty"`
+	// proven: the cluster has been Healthy at least once.
+	// +optional
+	Proven bool `json:"proven,omitempty"`
+	// looked is when the cluster was judged last, as far as that was written; watched since when that goes on without a
+	// gap; probed when its API server was asked last.
+	// +optional
+	Looked *metav1.Time `json:"looked,omitempty"`
+	// +optional
+	Watched *metav1.Time `json:"watched,omitempty"`
+	// +optional
+	Probed *metav1.Time `json:"probed,omitempty"`
+	// bad is the number of failed questions that are not forgiven yet.
+	// +optional
+	Bad int32 `json:"bad,omitempty"`
+	// failures in a row that may lead to Failed, and when the first of them was.
+	// +optional
+	Failures int32 `json:"failures,omitempty"`
+	// +optional
+	FailingSince *metav1.Time `json:"failingSince,omitempty"`
+	// successes in a row, and when the first of them was.
+	// +optional
 	Successes int32 `json:"successes,omitempty"`
-	// failingSince is when the first of the failures was, succeedingSince when the first of the successes.
 	// +optional
-	FailingSince *metav1.MicroTime `json:"failingSince,omitempty"`
+	GoodSince *metav1.Time `json:"goodSince,omitempty"`
+	// nodesLowSince and podsLowSince are since when too few nodes, or pods of divided workloads, have been Ready.
 	// +optional
-	SucceedingSince *metav1.MicroTime `json:"succeedingSince,omitempty"`
-	// nodesLowSince is since when too few of its nodes have been Ready.
+	NodesLowSince *metav1.Time `json:"nodesLowSince,omitempty"`
 	// +optional
-	NodesLowSince *metav1.MicroTime `json:"nodesLowSince,omitempty"`
-	// judged is when all that was judged last.
-	// +optional
-	Judged *metav1.MicroTime `json:"judged,omitempty"`
+	PodsLowSince *metav1.Time `json:"podsLowSince,omitempty"`
 }
 
 // MemberNodes counts a cluster's nodes.
