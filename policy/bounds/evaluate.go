@@ -15,7 +15,7 @@ const DecayPerMinute = 0.10
 // Evaluate decides the bounds. It depends on nothing but its argument, and does not change it. What it promises:
 //   - The maximum never falls below what the HPA has or wants now, except to a HardMax that is active. (An HPA above
 //     its maximum jumps down at once, past its behavior.)
-//   - Floors sink in steps. Only an override or the user's own edit lowers one at once.
+//   - Floors sink in steps, from what the HPA has made of them. Only an override or the user's own edit lowers one at once.
 //   - When nothing contributes any more and the HPA wants no more than the user's maximum, the user's own bounds come back.
 func Evaluate(in Input) Result {
 	e := evaluation{Input: in}
@@ -120,12 +120,24 @@ func (e *evaluation) tail(floor claim) *Tail {
 	}
 	tail := e.State.Tail
 	if tail == nil && e.State.Applied != nil && !e.expected() && !e.small(floor) {
-		tail = &Tail{From: e.State.Applied.Min, Since: e.Now, By: e.State.FloorBy}
+		tail = &Tail{From: e.followed(), Since: e.Now, By: e.State.FloorBy}
+	}
+	if tail != nil && tail.Since.After(e.Now) { // a clock was ahead, and the floor would stay for as long
+		tail = &Tail{From: tail.From, Since: e.Now, By: tail.By}
 	}
 	if tail == nil || tail.height(e.Now) <= floor.value {
 		return nil
 	}
 	return tail
+}
+
+// followed is how far the HPA has followed the floor that was applied; all the way where nobody knows. To sink from higher
+// would first raise what nobody asks for any more.
+func (e *evaluation) followed() int32 {
+	if runs := max(e.Observed.Replicas, e.Observed.Desired); runs > 0 {
+		return min(runs, e.State.Applied.Min)
+	}
+	return e.State.Applied.Min
 }
 
 // small says whether a lower floor is no less than what a minute leaves of the one that has been applied for as long, so

@@ -119,6 +119,44 @@ func TestAVanishedFloorDecays(t *testing.T) {
 	require.Nil(t, in.State.Tail)
 }
 
+// A floor that is gone before the HPA has followed it sinks from what the HPA has or is about to have.
+func TestAFloorSinksFromWhatRuns(t *testing.T) {
+	for name, c := range map[string]struct {
+		observed Observed
+		want     Bounds
+		decay    bool
+	}{
+		"it has not looked yet":       {Observed{Replicas: 2, Desired: 2}, Bounds{2, 100}, false},
+		"it has begun":                {Observed{Replicas: 3, Desired: 30}, Bounds{30, 100}, true},
+		"it is on its way":            {Observed{Replicas: 30, Desired: 30}, Bounds{30, 100}, true},
+		"it has followed":             {Observed{Replicas: 50, Desired: 50}, Bounds{50, 100}, true},
+		"it has more":                 {Observed{Replicas: 70, Desired: 70}, Bounds{50, 100}, true},
+		"nobody knows what it has":    {Observed{}, Bounds{50, 100}, true},
+		"its metrics want more alone": {Observed{Replicas: 2, Desired: 2, Wanted: p(40)}, Bounds{2, 100}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := Input{Now: noon, Base: Bounds{2, 100}, Contributions: []Contribution{override(Contribution{MinReplicas: p(50)})}}
+			in.State = Evaluate(in).State
+			in.Now, in.Contributions, in.Observed = noon.Add(5*time.Second), nil, c.observed
+			r := Evaluate(in)
+			require.Equal(t, c.want, r.Bounds)
+			require.Equal(t, c.decay, r.Has(Decaying))
+		})
+	}
+}
+
+// A floor that sinks since a time that is yet to come sinks from now on.
+func TestAClockThatWasAheadHoldsNoFloor(t *testing.T) {
+	in := Input{Now: noon, Base: Bounds{2, 100}}
+	in.State = State{Applied: &Bounds{50, 100}, FloorBy: Source{Kind: KindForecast}, Tail: &Tail{From: 50, Since: noon.Add(time.Hour)}}
+	r := Evaluate(in)
+	require.Equal(t, int32(50), r.Bounds.Min)
+	require.Equal(t, noon, r.State.Tail.Since)
+	require.Equal(t, noon.Add(time.Hour), in.State.Tail.Since, "the input is as it was")
+	in.Now, in.State = noon.Add(time.Minute), r.State
+	require.Equal(t, int32(45), Evaluate(in).Bounds.Min)
+}
+
 // A floor that falls as slowly as a decay would falls with one change, and one that falls by more decays.
 func TestASmallFallIsOneChange(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -192,7 +230,7 @@ func TestFreeze(t *testing.T) {
 		require.True(t, r.Has(Frozen))
 		in.State = r.State
 	}
-	in.Contributions = nil
+	in.Contributions, in.Observed.Replicas = nil, 30
 	r := Evaluate(in)
 	require.Equal(t, int32(30), r.Bounds.Min, "the end of a freeze starts a decay")
 	require.Zero(t, r.State.FrozenAt)
