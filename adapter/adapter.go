@@ -27,6 +27,7 @@ import (
 	"github.com/plimsoll/plimsoll/adapter/certs"
 	"github.com/plimsoll/plimsoll/adapter/demand"
 	"github.com/plimsoll/plimsoll/adapter/evaluate"
+	"github.com/plimsoll/plimsoll/adapter/members"
 	"github.com/plimsoll/plimsoll/adapter/objects"
 	"github.com/plimsoll/plimsoll/adapter/queryapi"
 	"github.com/plimsoll/plimsoll/adapter/snapshot"
@@ -64,6 +65,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	a.hpasSynced = synced
 	running.Go(func() { a.catalog.Run(background) })
+	running.Go(func() { a.members.Run(background) })
 	running.Go(func() {
 		// Evaluating before rules and HPAs are known would find nothing demanded, and readiness would mean nothing.
 		if cache.WaitForCacheSync(background.Done(), a.catalog.Loaded, synced) {
@@ -114,6 +116,7 @@ type adapter struct {
 	catalog  *catalog.Controller
 	loop     *evaluate.Loop
 	objects  *objects.Objects
+	members  *members.Members
 	close    func()
 
 	hpasSynced cache.InformerSynced
@@ -144,8 +147,9 @@ func (o Options) assemble(ctx context.Context) (*adapter, error) {
 	if a.source, a.close, err = o.openSource(ctx); err != nil {
 		return nil, err
 	}
+	a.members = members.New(a.clients.dynamic, a.clients.kubernetes)
 	a.loop = evaluate.New(evaluate.Options{
-		Store: a.store, Ask: a.source.Do, Readers: a.demand.Counts, Metrics: metrics,
+		Store: a.store, Ask: a.source.Do, Members: a.members.All, Readers: a.demand.Counts, Metrics: metrics,
 		Identity: o.identity(), Concurrency: o.Concurrency,
 	})
 	return a, nil

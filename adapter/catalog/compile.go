@@ -38,7 +38,7 @@ func compile(o *object, mapper meta.RESTMapper) (*rule.Rule, *refusal) {
 		Key: o.key(), Generation: o.meta.Generation, Created: o.meta.CreationTimestamp.Time,
 		Metric: o.spec.Metric, Query: o.spec.Query, Guard: o.spec.Guard,
 		Interval: o.spec.Interval.Duration, MaxAge: o.spec.MaxAge.Duration, HoldFor: o.spec.HoldFor.Duration,
-		MaxSeries: int(o.spec.MaxSeries),
+		MaxSeries: int(o.spec.MaxSeries), Members: o.spec.Members == v1alpha1.MembersSum,
 	}
 	if o.spec.Object != nil {
 		r.Object = &rule.Object{Resource: schema.ParseGroupResource(o.spec.Object.Resource), NameLabel: o.spec.Object.NameLabel}

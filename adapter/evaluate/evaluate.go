@@ -35,7 +35,11 @@ func (l *Loop) once(ctx context.Context, e *snapshot.Entry) error {
 	started := l.now()
 	ctx, cancel := context.WithTimeout(ctx, timeout(e.Rule.Interval))
 	defer cancel()
-	table, from, err := l.query(ctx, e, started)
+	evaluated := l.query
+	if e.Rule.Members {
+		evaluated = l.sum
+	}
+	table, from, err := evaluated(ctx, e, started)
 	outcome := snapshot.Outcome{Time: started, Duration: l.now().Sub(started), Source: from, Err: err}
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return err // the adapter is ending: that says nothing about the rule
@@ -55,12 +59,12 @@ func timeout(interval time.Duration) time.Duration {
 }
 
 func (l *Loop) query(ctx context.Context, e *snapshot.Entry, now time.Time) (*snapshot.Table, string, error) {
-	q := source.Query{Expr: e.Rule.Expr, Time: now, Lookback: e.Rule.MaxAge, MaxSeries: answerLimit(e)}
 	var builder *snapshot.Builder
 	var from string
-	err := l.ask(ctx, func(ctx context.Context, s source.Source) error {
-		builder, from = snapshot.NewBuilder(e.Rule, now, e.Table()), s.Name()
-		return s.Instant(ctx, q, builder.Add)
+	err := l.ask(ctx, func(ctx context.Context, s source.Source) (err error) {
+		from = s.Name()
+		builder, err = answer(ctx, e, s, e.Table(), now)
+		return err
 	})
 	if err != nil {
 		return nil, from, fmt.Errorf("evaluating %s: %w", e.Rule.Key, err)
@@ -70,6 +74,13 @@ func (l *Loop) query(ctx context.Context, e *snapshot.Entry, now time.Time) (*sn
 		return nil, from, fmt.Errorf("evaluating %s: %w", e.Rule.Key, err)
 	}
 	return table, from, nil
+}
+
+// answer asks one source. previous is what the rule's query said before; nil if nothing.
+func answer(ctx context.Context, e *snapshot.Entry, s source.Source, previous *snapshot.Table, now time.Time) (*snapshot.Builder, error) {
+	q := source.Query{Expr: e.Rule.Expr, Time: now, Lookback: e.Rule.MaxAge, MaxSeries: answerLimit(e)}
+	builder := snapshot.NewBuilder(e.Rule, now, previous)
+	return builder, s.Instant(ctx, q, builder.Add)
 }
 
 // answerLimit bounds the combined answer: the builder counts the rule's own series; this keeps the sample times, which may be of

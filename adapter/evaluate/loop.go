@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/singleflight"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/plimsoll/plimsoll/adapter/members"
 	"github.com/plimsoll/plimsoll/adapter/rule"
 	"github.com/plimsoll/plimsoll/adapter/snapshot"
 )
@@ -38,6 +39,8 @@ type Options struct {
 	Ask     Ask
 	Readers func(*snapshot.Catalog) map[rule.Key]int // how many HPAs name each rule's metric
 	Metrics *Metrics
+	// Members are the clusters that rules with members: Sum add up.
+	Members func() ([]members.Member, error)
 	// Identity tells replicas apart, so that they do not all query at the same moment.
 	Identity string
 	// Concurrency is how many queries may be under way at once; default 8.
@@ -51,6 +54,7 @@ type Loop struct {
 	ask      Ask
 	readers  func(*snapshot.Catalog) map[rule.Key]int
 	metrics  *Metrics
+	members  func() ([]members.Member, error)
 	identity string
 	now      func() time.Time
 
@@ -83,7 +87,7 @@ func New(o Options) *Loop {
 		o.Now = time.Now
 	}
 	return &Loop{
-		store: o.Store, ask: o.Ask, readers: o.Readers, metrics: o.Metrics, identity: o.Identity, now: o.Now,
+		store: o.Store, ask: o.Ask, members: o.Members, readers: o.Readers, metrics: o.Metrics, identity: o.Identity, now: o.Now,
 		slots: make(chan struct{}, o.Concurrency), jobs: map[*snapshot.Entry]*job{}, byNamespace: map[string]int{},
 	}
 }

@@ -33,6 +33,7 @@ type Rule struct {
 	MaxAge     time.Duration
 	HoldFor    time.Duration
 	MaxSeries  int
+	Members    bool   // the values are sums over the member clusters
 	Query      string // as the user wrote it
 	Guard      string // as the user wrote it, "" if none
 	Expr       string // the combined query that is sent: values, sample times and guard, told apart by PartLabel

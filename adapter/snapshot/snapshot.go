@@ -61,6 +61,9 @@ type Table struct {
 	Source    string    // who answered
 	Series    int       // how many series the rule's query had
 	Dropped   Dropped
+	// Parts are what each cluster said, and Missing those that count as 0; of a Sum only.
+	Parts   map[string]*Table
+	Missing []string
 
 	rows  []Row  // sorted by namespace, name, labels
 	spans []span // the rows of each object, in the same order

@@ -29,11 +29,20 @@ type Options struct {
 	Username        string // basic authentication; or UsernameFile
 	UsernameFile    string
 	PasswordFile    string
+	// Inline are credentials that are in no file.
+	Inline Inline
 	// Headers are sent with every request, such as X-Scope-OrgID.
 	Headers map[string]HeaderValue
 
 	Timeout  time.Duration // of one evaluation; 0: DefaultTimeout
 	MaxBytes int64         // of one answer, uncompressed; 0: 256 MiB
+}
+
+// Inline are credentials as they are, each in place of the file of the same kind. A source that is opened with them is opened
+// anew when they change.
+type Inline struct {
+	CA, Cert, Key         string // PEM
+	BearerToken, Password string
 }
 
 // HeaderValue is the value of a header, or a file that holds it.
@@ -60,15 +69,21 @@ func (o Options) base() (*url.URL, error) {
 // credentials go to the URL's host only.
 func (o Options) client() (*http.Client, error) {
 	c := config.HTTPClientConfig{
-		TLSConfig:       config.TLSConfig{CAFile: o.CAFile, CertFile: o.CertFile, KeyFile: o.KeyFile, ServerName: o.ServerName, MinVersion: config.TLSVersions["TLS12"]},
+		TLSConfig: config.TLSConfig{
+			CAFile: o.CAFile, CertFile: o.CertFile, KeyFile: o.KeyFile,
+			CA: o.Inline.CA, Cert: o.Inline.Cert, Key: config.Secret(o.Inline.Key),
+			ServerName: o.ServerName, MinVersion: config.TLSVersions["TLS12"],
+		},
 		EnableHTTP2:     true,
 		FollowRedirects: false,
 	}
-	if o.BearerTokenFile != "" {
-		c.Authorization = &config.Authorization{CredentialsFile: o.BearerTokenFile}
+	if o.BearerTokenFile != "" || o.Inline.BearerToken != "" {
+		c.Authorization = &config.Authorization{CredentialsFile: o.BearerTokenFile, Credentials: config.Secret(o.Inline.BearerToken)}
 	}
-	if o.Username != "" || o.UsernameFile != "" || o.PasswordFile != "" {
-		c.BasicAuth = &config.BasicAuth{Username: o.Username, UsernameFile: o.UsernameFile, PasswordFile: o.PasswordFile}
+	if o.Username != "" || o.UsernameFile != "" || o.PasswordFile != "" || o.Inline.Password != "" {
+		c.BasicAuth = &config.BasicAuth{
+			Username: o.Username, UsernameFile: o.UsernameFile, PasswordFile: o.PasswordFile, Password: config.Secret(o.Inline.Password),
+		}
 	}
 	if len(o.Headers) > 0 {
 		c.HTTPHeaders = o.headers()

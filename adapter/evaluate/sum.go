@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package evaluate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/plimsoll/plimsoll/adapter/members"
+	"github.com/plimsoll/plimsoll/adapter/snapshot"
+)
+
+// sum evaluates a rule in every member cluster and adds up the answers. A cluster that does not answer counts with its last
+// values as long as they may be served; once they may not, the whole evaluation fails, because a sum without it would be a
+// lie. Only a cluster that was declared Failed counts as 0.
+func (l *Loop) sum(ctx context.Context, e *snapshot.Entry, now time.Time) (*snapshot.Table, string, error) {
+	all, err := l.members()
+	if err != nil {
+		return nil, "members", fmt.Errorf("evaluating %s: %w", e.Rule.Key, err)
+	}
+	before := map[string]*snapshot.Table{}
+	if t := e.Table(); t != nil && t.Parts != nil {
+		before = t.Parts
+	}
+	var mu sync.Mutex
+	var missing []string
+	var asking sync.WaitGroup
+	parts, failed := map[string]*snapshot.Table{}, error(nil)
+	for _, m := range all {
+		if m.Failed {
+			missing = append(missing, m.Name)
+			continue
+		}
+		asking.Go(func() {
+			table, err := l.part(ctx, e, m, before[m.Name], now)
+			mu.Lock()
+			defer mu.Unlock()
+			parts[m.Name] = table
+			if err != nil {
+				failed = fmt.Errorf("%w (member %s)", err, m.Name)
+			}
+		})
+	}
+	asking.Wait()
+	slices.Sort(missing)
+	if failed != nil {
+		return nil, "members", fmt.Errorf("evaluating %s: %w", e.Rule.Key, failed)
+	}
+	table, err := snapshot.Sum(e.Rule, now, parts, missing)
+	if err != nil {
+		return nil, "members", fmt.Errorf("evaluating %s: %w", e.Rule.Key, err)
+	}
+	return table, table.Source, nil
+}
+
+// part evaluates a rule in one cluster, or falls back on what it said last.
+func (l *Loop) part(ctx context.Context, e *snapshot.Entry, m members.Member, last *snapshot.Table, now time.Time) (*snapshot.Table, error) {
+	table, err := tableOf(ctx, e, m, last, now)
+	if err == nil {
+		return table, nil
+	}
+	if last != nil && !last.Oldest().IsZero() && now.Sub(last.Oldest()) <= e.Limit() {
+		return last, nil
+	}
+	return nil, err
+}
+
+func tableOf(ctx context.Context, e *snapshot.Entry, m members.Member, last *snapshot.Table, now time.Time) (*snapshot.Table, error) {
+	if m.Problem != nil {
+		return nil, m.Problem
+	}
+	builder, err := answer(ctx, e, m.Source, last, now)
+	if err != nil {
+		return nil, err
+	}
+	return builder.Table(m.Source.Name())
+}
