@@ -91,7 +91,7 @@ func TestDecide(t *testing.T) {
 			targets: targets{"a": 13, "b": 13}, reasons: []divide.Reason{divide.ScaleDownFrozen}},
 		{name: "suspended: never failed over", replicas: 3, members: []divide.Member{a, b, with(down(c, divide.Failed, time.Hour), func(m *divide.Member) { m.Suspend = true })}, state: ran(30, threeOf(10)),
 			targets: targets{"a": 10, "b": 10}, reasons: []divide.Reason{divide.ScaleDownFrozen}},
-		{name: "suspended: no reason for the hub to suspect itself", replicas: 30, members: []divide.Member{a, with(b, func(m *divide.Member) { m.Suspend = true }), with(down(c, divide.Failed, time.Hour), func(m *divide.Member) { m.Suspend = true })},
+		{name: "suspended: no reason for the hub to suspect itself", replicas: 30, members: []divide.Member{a, with(down(b, divide.Failed, time.Hour), func(m *divide.Member) { m.Suspend = true }), with(down(c, divide.Failed, time.Hour), func(m *divide.Member) { m.Suspend = true })},
 			state: ran(30, threeOf(10)), targets: targets{"a": 10}, reasons: []divide.Reason{divide.ScaleDownFrozen}},
 		{name: "suspended after its seats moved: they are with the others", replicas: 24, members: []divide.Member{healthy("a", 15, 15), healthy("b", 15, 15), with(c, func(m *divide.Member) { m.Suspend = true })},
 			state: away(15, 15, divide.Kept{Replicas: 10, Seen: 10, Away: true}), targets: targets{"a": 15, "b": 15}, reasons: []divide.Reason{divide.ScaleDownFrozen}},

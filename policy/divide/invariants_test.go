@@ -33,12 +33,12 @@ func (w *world) decide(t require.TestingT, killed bool) {
 		w.state = p.State
 	}
 	before, goals, after := int64(0), int64(0), int64(0)
-	for i, s := range w.sites {
+	for _, s := range w.sites {
 		if target, written := p.Targets[s.name]; written && s.reached {
 			w.start(s, 3) // some more have become ready by now
 			before, goals = before+s.held(), goals+p.Goals[s.name]
 			if !killed || (early || !w.careful) && w.chance.IntN(2) == 0 {
-				w.write(s, o.Members[i].Replicas, target)
+				w.write(s, target)
 			}
 			after += s.held()
 		}
@@ -68,7 +68,7 @@ func (w *world) requireNoSurprise(t require.TestingT, o divide.Observed, p divid
 		quiet := m.Health != divide.Healthy || !m.Seen || m.Suspend
 		goal := p.Goals[m.Name]
 		holds(t, quiet != written, "all that answer are written, and no silent one")
-		holds(t, goal >= 0 && (m.Max == nil || goal <= *m.Max), "goals are within the limits")
+		holds(t, goal >= 0 && (m.Max == nil || m.Drain || goal <= *m.Max), "goals are within the limits")
 		if m.Drain {
 			continue
 		}
@@ -100,6 +100,7 @@ func (w *world) requireDemandMet(t require.TestingT) {
 	for _, s := range w.sites {
 		kept, known := w.state.Members[s.name]
 		switch {
+		case s.absent:
 		case s.health == divide.Healthy && !s.suspend:
 			ready += s.held()
 			if !s.drain {

@@ -51,7 +51,7 @@ func running(t *rapid.T, fewest int) (*world, map[string]int64) {
 	w := newWorld(rapid.Uint64().Draw(t, "seed"), rapid.IntRange(fewest, 6).Draw(t, "members"))
 	w.desired = rapid.Int64Range(10, 200).Draw(t, "replicas")
 	for _, s := range w.sites {
-		s.most = nil
+		s.least, s.most = nil, nil
 	}
 	start := divided(t, w.desired, w.clusters(), "shop").Seats
 	for _, s := range w.sites {

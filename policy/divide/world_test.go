@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -19,13 +20,14 @@ const tick = 10 * time.Second
 type site struct {
 	name                    string
 	weight, capacity, quota int64 // pods that find a node; pods that are admitted
-	most                    *int64
+	least, most             *int64
 	spec, ready             int64 // what the hub writes: replicas or, where an HPA of its own wants more, a floor
 	wants                   int64 // that HPA
 	waiting                 int   // ticks that pods have been waiting for a node
 	reached, runs           bool  // by the hub; its pods
 	refused, drain, suspend bool  // the last write; by an operator
 	doomed                  bool  // it dies after it is seen and before it is written
+	absent                  bool  // the workload is not to run there
 
 	health    divide.Health
 	since     time.Time
@@ -35,6 +37,7 @@ type site struct {
 	// not dip even then, as long as those that are not ready end first.
 	oldSpec, oldReady int64
 	stale, unread     bool
+	seen              int64 // spec, for the precondition of the write
 }
 
 // pods is how many there are.
@@ -62,24 +65,35 @@ type world struct {
 }
 
 func newWorld(seed uint64, sites int) *world {
-	w := &world{chance: rand.New(rand.NewPCG(seed, 7)), now: noon, options: divide.Options{
+	w := &world{chance: rand.New(rand.NewPCG(seed, 7)), options: divide.Options{
 		After: 30 * time.Second, ReturnAfter: time.Minute, StepPercent: 25, StepEvery: 20 * time.Second, CoolDown: time.Minute, AdoptFor: time.Minute,
 	}}
+	w.now = noon.Add(time.Duration(w.chance.Int64N(int64(time.Second)))).In(time.FixedZone("", 8*3600))
 	w.desired = w.chance.Int64N(100)
 	for i := range sites {
 		s := &site{name: fmt.Sprint("m", i), weight: 1 + w.chance.Int64N(50), capacity: 1000, quota: 1000, reached: true, runs: true, health: divide.Healthy, since: noon.Add(-time.Hour)}
-		if w.chance.IntN(4) == 0 {
-			s.most = most(5 + w.chance.Int64N(60))
-		}
+		w.limits(s)
 		w.sites = append(w.sites, s)
 	}
 	return w
 }
 
+func (w *world) limits(s *site) {
+	if s.least, s.most = nil, nil; w.chance.IntN(4) == 0 {
+		s.most = most(5 + w.chance.Int64N(60))
+	}
+	if w.chance.IntN(4) == 0 {
+		s.least = most(w.chance.Int64N(10))
+	}
+}
+
 func (w *world) observed() divide.Observed {
 	o := divide.Observed{Replicas: w.desired, Options: w.options, Salt: "shop"}
 	for _, s := range w.sites {
-		m := divide.Member{Name: s.name, Health: s.health, Since: s.since, Drain: s.drain, Suspend: s.suspend, Weight: s.weight, Max: s.most}
+		if s.absent {
+			continue
+		}
+		m := divide.Member{Name: s.name, Health: s.health, Since: s.since, Drain: s.drain, Suspend: s.suspend, Weight: s.weight, Min: s.least, Max: s.most}
 		if m.Seen = s.reached && !s.unread; m.Seen {
 			m.Replicas, m.Ready, m.Refused = s.spec, s.ready, s.refused
 			if s.stale {
@@ -89,7 +103,7 @@ func (w *world) observed() divide.Observed {
 				m.Stuck = max(s.spec-s.capacity, 0)
 			}
 		}
-		o.Members = append(o.Members, m)
+		s.seen, o.Members = m.Replicas, append(o.Members, m)
 	}
 	return o
 }
@@ -139,8 +153,8 @@ func (w *world) probe() {
 }
 
 // write sets spec.replicas if it is still what the hub has seen.
-func (w *world) write(s *site, seen, target int64) {
-	if seen != s.spec {
+func (w *world) write(s *site, target int64) {
+	if s.seen != s.spec {
 		return
 	}
 	s.oldSpec, s.oldReady = s.spec, s.ready
@@ -162,7 +176,7 @@ func (w *world) write(s *site, seen, target int64) {
 // happen lets something happen. Where pods end by themselves the hub sees it: a dip would not be its own.
 func (w *world) happen() {
 	s := w.sites[w.chance.IntN(len(w.sites))]
-	switch w.chance.IntN(14) {
+	switch w.chance.IntN(17) {
 	case 0: // a partition: its pods go on
 		s.reached = false
 	case 1: // its nodes die under a live API
@@ -188,6 +202,12 @@ func (w *world) happen() {
 			s.wants = w.chance.Int64N(60)
 			s.ready, s.stale = min(s.ready, s.pods()), false
 		}
+	case 13:
+		w.limits(s)
+	case 14:
+		s.weight = 1 + w.chance.Int64N(50)
+	case 15:
+		s.absent = !s.absent && w.chance.IntN(3) == 0
 	default:
 		w.desired = w.chance.Int64N(120)
 	}
@@ -196,7 +216,8 @@ func (w *world) happen() {
 // over: all members are well again.
 func (w *world) over() {
 	for _, s := range w.sites {
-		s.reached, s.runs, s.capacity, s.quota, s.drain, s.suspend, s.doomed, s.wants = true, true, 1000, 1000, false, false, false, 0
+		s.reached, s.runs, s.capacity, s.quota, s.wants = true, true, 1000, 1000, 0
+		s.drain, s.suspend, s.doomed, s.absent = false, false, false, false
 	}
 }
 
@@ -229,6 +250,9 @@ func (w *world) clusters() []divide.Cluster {
 	out := make([]divide.Cluster, len(w.sites))
 	for i, s := range w.sites {
 		out[i] = divide.Cluster{Name: s.name, Weight: s.weight, Min: 1, Max: s.most}
+		if s.least != nil {
+			out[i].Min = *s.least
+		}
 	}
 	return out
 }
@@ -237,6 +261,7 @@ func (w *world) clusters() []divide.Cluster {
 func restarted(t require.TestingT, s divide.State) divide.State {
 	text, err := json.Marshal(s)
 	require.NoError(t, err)
+	holds(t, !strings.ContainsAny(string(text), ".+"), "times are whole seconds in UTC", string(text))
 	var out divide.State
 	require.NoError(t, json.Unmarshal(text, &out))
 	return out
