@@ -92,14 +92,14 @@ func (s Shape) room(n Node, already int64) int64 {
 
 // on are the indices of the nodes of the shape, of a number of nodes; those that do not exist are left out.
 func (s Shape) on(nodes int) []int {
-	indices := make([]int, 0, nodes)
 	if s.Nodes == nil {
-		for i := range nodes {
-			indices = append(indices, i)
+		indices := make([]int, nodes)
+		for i := range indices {
+			indices[i] = i
 		}
 		return indices
 	}
-	seen := make(map[int]bool, len(s.Nodes))
+	indices, seen := make([]int, 0, min(nodes, len(s.Nodes))), make([]bool, nodes)
 	for _, i := range s.Nodes {
 		if i >= 0 && i < nodes && !seen[i] {
 			seen[i] = true

@@ -28,19 +28,7 @@ type Placement struct {
 
 // Place places demands together. It returns one Placement for each demand, and changes none of its arguments.
 func Place(nodes []Node, demands []Demand, strategy Strategy) []Placement {
-	p := placing{nodes: make([]Node, len(nodes)), demands: demands, out: make([]Placement, len(demands))}
-	for i, n := range nodes {
-		p.nodes[i] = Node{Free: maps.Clone(n.Free), Size: n.Size, Pods: n.Pods}
-		if p.nodes[i].Size == nil {
-			p.nodes[i].Size = maps.Clone(n.Free)
-		}
-		if p.nodes[i].Free == nil {
-			p.nodes[i].Free = Resources{}
-		}
-	}
-	for i := range p.out {
-		p.out[i].OnNode = map[int]int64{}
-	}
+	p := newPlacing(nodes, demands)
 	if strategy == Pack {
 		p.pack()
 	} else {
@@ -49,58 +37,109 @@ func Place(nodes []Node, demands []Demand, strategy Strategy) []Placement {
 	return p.out
 }
 
+// placing has what nodes have left of the resources that are asked for, as plain numbers: it is looked at for every pod.
 type placing struct {
-	nodes   []Node
-	demands []Demand
-	out     []Placement
+	resources  int
+	free, size []int64 // of node n and resource r: [n*resources+r]
+	pods       []int64 // by node
+	demands    []Demand
+	asks       [][]ask // by demand
+	out        []Placement
+}
+
+// ask is how much a pod of a demand requests of a resource.
+type ask struct {
+	resource int
+	amount   int64
+}
+
+func newPlacing(nodes []Node, demands []Demand) *placing {
+	p := &placing{pods: make([]int64, len(nodes)), demands: demands, asks: make([][]ask, len(demands)), out: make([]Placement, len(demands))}
+	asked := Resources{}
+	for _, d := range demands {
+		if d.Count > 0 {
+			maps.Copy(asked, d.Requests)
+		}
+	}
+	names := slices.Sorted(maps.Keys(asked)) // sums of floats depend on the order
+	p.resources = len(names)
+	p.free, p.size = make([]int64, len(nodes)*len(names)), make([]int64, len(nodes)*len(names))
+	for i, n := range nodes {
+		p.pods[i] = n.Pods
+		size := n.Size
+		if size == nil {
+			size = n.Free
+		}
+		for r, name := range names {
+			p.free[i*len(names)+r], p.size[i*len(names)+r] = n.Free[name], size[name]
+		}
+	}
+	for i, d := range demands {
+		p.out[i].OnNode = map[int]int64{}
+		for r, name := range names {
+			if amount, is := d.Requests[name]; is {
+				p.asks[i] = append(p.asks[i], ask{r, amount})
+			}
+		}
+	}
+	return p
 }
 
 // put takes count pods of a demand from what a node has left.
 func (p *placing) put(demand, node int, count int64) {
-	n := &p.nodes[node]
-	n.Pods -= count
-	for name, amount := range p.demands[demand].Requests {
-		if amount > 0 {
-			n.Free[name] -= times(amount, count)
+	p.pods[node] -= count
+	for _, a := range p.asks[demand] {
+		if a.amount > 0 {
+			p.free[node*p.resources+a.resource] -= times(a.amount, count)
 		}
 	}
 	p.out[demand].Placed += count
 	p.out[demand].OnNode[node] += count
 }
 
+// room is how many more pods of a demand a node takes.
 func (p *placing) room(demand, node int) int64 {
-	return p.demands[demand].room(p.nodes[node], p.out[demand].OnNode[node])
+	room := p.pods[node]
+	for _, a := range p.asks[demand] {
+		if a.amount > 0 {
+			room = min(room, p.free[node*p.resources+a.resource]/a.amount)
+		}
+	}
+	if most := p.demands[demand].PerNode; most > 0 {
+		room = min(room, most-p.out[demand].OnNode[node])
+	}
+	return max(room, 0)
 }
 
 // share is what a node would have left with one more pod: the mean of the shares of what the demand requests.
 func (p *placing) share(demand, node int) float64 {
-	n, sum, count := p.nodes[node], 0.0, 0
-	for _, name := range slices.Sorted(maps.Keys(p.demands[demand].Requests)) { // floats depend on the order
-		if size := n.Size[name]; size > 0 {
-			sum += float64(n.Free[name]-p.demands[demand].Requests[name]) / float64(size)
+	sum, count := 0.0, 0
+	for _, a := range p.asks[demand] {
+		at := node*p.resources + a.resource
+		if size := p.size[at]; size > 0 {
+			sum += float64(p.free[at]-a.amount) / float64(size)
 			count++
 		}
 	}
 	if count == 0 {
-		return float64(n.Pods)
+		return float64(p.pods[node])
 	}
 	return sum / float64(count)
 }
 
 func (p *placing) pack() {
-	order := make([]int, len(p.demands))
-	for i := range order {
-		order[i] = i
-	}
-	width, size := make([]int, len(order)), make([]float64, len(order))
-	for i := range order {
-		width[i], size[i] = len(p.demands[i].on(len(p.nodes))), p.size(i)
+	var order []int
+	total, on, size := p.total(), make([][]int, len(p.demands)), make([]float64, len(p.demands))
+	for i, d := range p.demands {
+		if d.Count > 0 {
+			order, on[i], size[i] = append(order, i), d.on(len(p.pods)), p.largest(i, total)
+		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(width[a], width[b]), cmp.Compare(size[b], size[a]))
+		return cmp.Or(cmp.Compare(len(on[a]), len(on[b])), cmp.Compare(size[b], size[a]))
 	})
 	for _, demand := range order {
-		on := p.demands[demand].on(len(p.nodes))
+		on := on[demand]
 		slices.SortStableFunc(on, func(a, b int) int { return cmp.Compare(p.share(demand, a), p.share(demand, b)) })
 		for _, node := range on {
 			if left := p.demands[demand].Count - p.out[demand].Placed; left > 0 {
@@ -112,16 +151,21 @@ func (p *placing) pack() {
 	}
 }
 
-// size is the largest share of an average node that a pod of the demand takes.
-func (p *placing) size(demand int) float64 {
-	total := Resources{}
-	for _, n := range p.nodes {
-		total = total.Add(n.Size)
+// total is what all nodes have together, by resource.
+func (p *placing) total() []int64 {
+	total := make([]int64, p.resources)
+	for i, size := range p.size {
+		total[i%p.resources] = add(total[i%p.resources], size)
 	}
+	return total
+}
+
+// largest is the largest share of an average node that a pod of the demand takes.
+func (p *placing) largest(demand int, total []int64) float64 {
 	most := 0.0
-	for name, amount := range p.demands[demand].Requests {
-		if total[name] > 0 {
-			most = max(most, float64(amount)/float64(total[name]))
+	for _, a := range p.asks[demand] {
+		if total[a.resource] > 0 {
+			most = max(most, float64(a.amount)/float64(total[a.resource]))
 		}
 	}
 	return most
@@ -130,11 +174,18 @@ func (p *placing) size(demand int) float64 {
 // spread gives pods in turn: next is always the demand of which the smallest share was tried.
 func (p *placing) spread() {
 	queues := make([]*nodeHeap, len(p.demands))
-	for i := range queues {
-		queues[i] = &nodeHeap{}
-		for _, node := range p.demands[i].on(len(p.nodes)) {
-			*queues[i] = append(*queues[i], scored{node, p.share(i, node)})
+	for i, d := range p.demands {
+		if d.Count <= 0 {
+			continue
 		}
+		on := d.on(len(p.pods))
+		queue := make(nodeHeap, 0, len(on))
+		for _, node := range on {
+			if p.room(i, node) > 0 {
+				queue = append(queue, scored{node, p.share(i, node)})
+			}
+		}
+		queues[i] = &queue
 		heap.Init(queues[i])
 	}
 	for {

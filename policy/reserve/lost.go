@@ -4,7 +4,6 @@ package reserve
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/plimsoll/plimsoll/policy/divide"
 	"github.com/plimsoll/plimsoll/policy/fit"
@@ -42,7 +41,8 @@ type Moved struct {
 type losing struct {
 	cluster   string
 	survivors []Cluster
-	rooms     []room
+	alive     map[string]bool // their names
+	rooms     []room          // of the survivors
 	workloads []Workload
 	full      []map[string]int64 // by workload: the most replicas in a cluster that has no room for more
 	out       []Moved
@@ -51,12 +51,12 @@ type losing struct {
 // ifLost divides the workloads over the surviving clusters as the failover would. Where the nodes take less than the
 // division gives, the cluster is full, and its seats go on by the same sequence. What is said to fit was placed, all
 // workloads together, the reserve's room included.
-func ifLost(cluster string, clusters []Cluster, workloads []Workload) (Loss, error) {
-	l := losing{cluster: cluster}
-	for _, c := range clusters {
+func ifLost(cluster string, clusters []Cluster, rooms []room, workloads []Workload) (Loss, error) {
+	l := losing{cluster: cluster, alive: map[string]bool{}}
+	for i, c := range clusters {
 		if c.Name != cluster {
-			l.survivors = append(l.survivors, c)
-			l.rooms = append(l.rooms, roomOf(c.Nodes))
+			l.survivors, l.rooms = append(l.survivors, c), append(l.rooms, rooms[i])
+			l.alive[c.Name] = true
 		}
 	}
 	for _, w := range workloads {
@@ -121,7 +121,7 @@ func (l *losing) gains(i int, w Workload) (map[string]int64, error) {
 	clusters, replicas := make([]divide.Cluster, 0, len(w.Clusters)), count(l.out[i].Replicas)
 	for _, c := range w.Clusters {
 		in, there := w.In[c.Name]
-		if !there || c.Name == l.cluster || !l.survives(c.Name) {
+		if !there || !l.alive[c.Name] {
 			continue
 		}
 		c.Min = count(in.Replicas)
@@ -144,10 +144,6 @@ func (l *losing) gains(i int, w Workload) (map[string]int64, error) {
 		d.Seats[c.Name] -= c.Min
 	}
 	return d.Seats, nil
-}
-
-func (l *losing) survives(name string) bool {
-	return slices.ContainsFunc(l.survivors, func(c Cluster) bool { return c.Name == name })
 }
 
 // grow places what did not fit on the nodes that a cluster may add.

@@ -67,11 +67,13 @@ func Decide(clusters []Cluster, workloads []Workload, o Options, now time.Time) 
 		}
 		p.Surges = append(p.Surges, s)
 	}
-	for _, c := range clusters {
-		p.Reserves = append(p.Reserves, p.reserve(c, workloads, o))
+	rooms := make([]room, len(clusters))
+	for i, c := range clusters {
+		rooms[i] = roomOf(c.Nodes)
+		p.Reserves = append(p.Reserves, p.reserve(c, rooms[i], workloads, o))
 	}
 	for _, c := range clusters {
-		loss, err := ifLost(c.Name, clusters, workloads)
+		loss, err := ifLost(c.Name, clusters, rooms, workloads)
 		if err != nil {
 			return Plan{}, err
 		}
@@ -81,8 +83,8 @@ func Decide(clusters []Cluster, workloads []Workload, o Options, now time.Time) 
 }
 
 // reserve plans one cluster, and fills in what of the surges fits there.
-func (p Plan) reserve(c Cluster, workloads []Workload, o Options) Reserve {
-	r, room := Reserve{Cluster: c.Name, Base: BaseOf(c.Nodes), Held: fit.Resources{}}, roomOf(c.Nodes)
+func (p Plan) reserve(c Cluster, room room, workloads []Workload, o Options) Reserve {
+	r := Reserve{Cluster: c.Name, Base: BaseOf(c.Nodes), Held: fit.Resources{}}
 	wanted := fit.Resources{}
 	for i, w := range workloads {
 		in, there := w.In[c.Name]
