@@ -51,6 +51,7 @@ func TestFaultForecastTenTimesTooHigh(t *testing.T) {
 // letsGoOf ends the forecast, sees its floor sink, and has it sink at once.
 func (s *scene) letsGoOf(t *testing.T) {
 	t.Helper()
+	s.followed(t)
 	s.deleteForecast(t)
 	s.sinksAtOnce(t)
 }

@@ -61,6 +61,7 @@ func TestFaultScheduleDeletedDuringItsWindow(t *testing.T) {
 	s := newScene(t, shared, bounds.Bounds{Min: 9, Max: 20}, 30)
 	w := s.opens(t, window{fields: "minReplicas: 10, maxReplicas: 30, rampDown: 1s"})
 	s.bounds(t, 10, 30)
+	s.followed(t)
 	s.withoutScalers(t, func() { s.deleteSchedule(t, w.name) })
 	s.bounds(t, 10, 20)
 	s.event(t, "BoundsSinking", "no longer asks for a floor")

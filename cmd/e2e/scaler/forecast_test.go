@@ -17,6 +17,7 @@ func TestAForecastRaisesTheFloor(t *testing.T) {
 	s := newForesight(t, shared, bounds.Bounds{Min: 2, Max: 20}, 20, 100)
 	s.floorBetween(t, 6, 20)
 	s.event(t, "BoundsHeld", "by ScaleForecast soon", "2 is kept as base")
+	s.followed(t)
 	s.foresee(t, v1alpha1.ForecastObserve)
 	s.forecastIs(t, "observing", func(f *v1alpha1.ScaleForecast) bool {
 		return f.Status.Effective == v1alpha1.ForecastObserving && f.Status.Floor != nil

@@ -72,6 +72,7 @@ func TestADeletedScheduleLeavesNothing(t *testing.T) {
 	s := newScene(t, shared, bounds.Bounds{Min: 9, Max: 20}, 50)
 	w := s.opens(t, window{fields: "minReplicas: 10, maxReplicas: 30"})
 	s.bounds(t, 10, 30)
+	s.followed(t)
 	s.deleteSchedule(t, w.name)
 	s.bounds(t, 10, 20)
 	s.event(t, "BoundsSinking", "no longer asks for a floor")
