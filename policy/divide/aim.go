@@ -68,7 +68,7 @@ func (d *decision) limit(m *member) *int64 {
 // surely is how many replicas a silent member has: what was last written, and of a raise that it may not have got before
 // it failed only what was seen.
 func (m *member) surely() int64 {
-	if m.Health == Healthy && !m.Suspend {
+	if m.unread() {
 		return m.kept.Replicas // it was written just now
 	}
 	return min(m.kept.Replicas, m.kept.Seen)
@@ -105,17 +105,21 @@ func (d *decision) division(replicas int64, of func(*member) Cluster) Division {
 }
 
 // divide sets the goals. Seats that nobody takes go on to those that are held back: first to members that are on their
-// way back, then to capped ones (pods that wait let node groups grow), last to drained ones, which keep them.
+// way back, as far as they run them already, which is how all keep theirs after the hub was cut off; then to these
+// beyond that, then to capped ones (pods that wait let node groups grow), last to drained ones, which keep them.
 func (d *decision) divide() {
 	goals := d.seats(d.plan.Replicas, d.limit)
-	for _, relaxed := range []func(*member) *int64{d.limitBack, d.limitCapped, d.limitDrained} {
+	for _, relaxed := range []func(*member) *int64{d.limitKept, d.limitBack, d.limitCapped, d.limitDrained} {
 		if total(goals) >= d.plan.Replicas {
 			break
 		}
 		goals = d.division(d.plan.Replicas, func(m *member) Cluster {
 			most := max(goals[m.Name], orMost(d.limit(m)))
-			if !m.silent() {
+			switch {
+			case !m.silent():
 				most = max(most, orMost(relaxed(m)))
+			case m.unread():
+				most = max(most, min(m.Replicas, orMost(relaxed(m))))
 			}
 			return Cluster{Name: m.Name, Weight: m.Weight, Min: goals[m.Name], Max: &most}
 		}).Seats
@@ -129,6 +133,14 @@ func (d *decision) divide() {
 	case sum < d.plan.Replicas:
 		d.note(nil, Unplaced, "no member takes %d of %d replicas", d.plan.Replicas-sum, d.plan.Replicas)
 	}
+}
+
+// limitKept lets members that are on their way back keep what they run.
+func (d *decision) limitKept(m *member) *int64 {
+	if m.Drain || !m.kept.Away {
+		return d.limit(m)
+	}
+	return lesser(m.Max, lesser(&m.Replicas, m.capped(d.now)))
 }
 
 // limitBack lets members have all their seats that are on their way back.

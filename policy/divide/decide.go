@@ -19,6 +19,9 @@ import (
 //     After), or while most members are silent at once, which is rather the hub's failure;
 //   - divide fewer replicas than before while a member is silent (Options.FreezeFor shortens that for Failed ones);
 //   - lower anything on invalid input.
+//
+// What would be if a member were lost or twice as many replicas asked for is in the Goals of the same call with the
+// observation changed so: the member Failed since the zero time, or Replicas doubled.
 func Decide(o Observed, s State, now time.Time) Plan {
 	if problem := o.problem(); problem != "" {
 		return Plan{State: s, Replicas: s.Replicas, Notes: []Note{{Reason: Invalid, Message: problem}}}
@@ -76,7 +79,11 @@ func newDecision(o Observed, s State, now time.Time) *decision {
 			m.Replicas, m.Ready = min(max(m.Replicas, 0), MaxReplicas), max(m.Ready, 0)
 			m.Stuck = min(max(m.Stuck, 0), m.Replicas)
 		}
-		d.members = append(d.members, &member{Member: m, kept: kept, known: known})
+		one := &member{Member: m, kept: kept, known: known}
+		if one.unread() {
+			one.Replicas = kept.Replicas
+		}
+		d.members = append(d.members, one)
 	}
 	slices.SortFunc(d.members, func(a, b *member) int { return cmp.Compare(a.Name, b.Name) })
 	return d
@@ -93,6 +100,9 @@ func (m *member) ready() int64 {
 	}
 	return ready
 }
+
+// unread: it is only that it has not been read since it was written; its Replicas are what was written.
+func (m *member) unread() bool { return m.known && m.Health == Healthy && !m.Seen && !m.Suspend }
 
 // returning: its seats are away, it answers, and it has not been Healthy for long enough.
 func (m *member) returning() bool { return m.kept.Away && !m.silent() && !m.back }

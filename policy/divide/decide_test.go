@@ -87,6 +87,14 @@ func TestDecide(t *testing.T) {
 			state: away(20, 20, divide.Kept{Replicas: 20, Seen: 10}), targets: targets{"a": 25, "b": 25}, reasons: []divide.Reason{divide.ScaleDownFrozen}},
 		{name: "a reduction that a silent member may have got", replicas: 30, members: []divide.Member{a, b, down(c, divide.Suspect, time.Second)},
 			state: away(10, 10, divide.Kept{Replicas: 4, Seen: 10}), targets: targets{"a": 13, "b": 13}, reasons: []divide.Reason{divide.ScaleDownFrozen}},
+		{name: "written on its way back and not read since: nobody is raised for it", replicas: 30,
+			members: []divide.Member{with(a, func(m *divide.Member) { m.Since = noon.Add(-time.Minute) }), with(b, func(m *divide.Member) { m.Since, m.Seen, m.Replicas = noon.Add(-time.Minute), false, 0 })},
+			state:   ran(30, map[string]divide.Kept{"a": {Replicas: 10, Seen: 10, Away: true}, "b": {Replicas: 20, Seen: 18, Away: true}}),
+			targets: targets{"a": 10}, reasons: []divide.Reason{divide.Returning}, next: 4 * time.Minute},
+		{name: "drained, written and not read since: it keeps what nobody takes", replicas: 30,
+			members: []divide.Member{with(a, func(m *divide.Member) { m.Max = most(10) }), with(b, func(m *divide.Member) { m.Drain, m.Seen, m.Replicas = true, false, 0 })},
+			state:   ran(30, map[string]divide.Kept{"a": {Replicas: 10, Seen: 10}, "b": {Replicas: 20, Seen: 20}}),
+			targets: targets{"a": 10}, reasons: []divide.Reason{divide.Drained}},
 		{name: "suspended: as suspect, well or not", replicas: 36, members: []divide.Member{a, b, with(c, func(m *divide.Member) { m.Suspend = true })}, state: ran(30, threeOf(10)),
 			targets: targets{"a": 13, "b": 13}, reasons: []divide.Reason{divide.ScaleDownFrozen}},
 		{name: "suspended: never failed over", replicas: 3, members: []divide.Member{a, b, with(down(c, divide.Failed, time.Hour), func(m *divide.Member) { m.Suspend = true })}, state: ran(30, threeOf(10)),
@@ -195,6 +203,15 @@ func TestDecide(t *testing.T) {
 			require.Equal(t, p, divide.Decide(divide.Observed{Replicas: test.replicas, Members: reversed, Options: options}, test.state, noon), "the members' order")
 		})
 	}
+}
+
+func TestWhatIf(t *testing.T) {
+	o := divide.Observed{Replicas: 30, Members: []divide.Member{healthy("a", 10, 10), healthy("b", 10, 10), healthy("c", 10, 10)}, Options: divide.DefaultOptions()}
+	twice := o
+	twice.Replicas *= 2
+	require.Equal(t, map[string]int64{"a": 20, "b": 20, "c": 20}, divide.Decide(twice, ran(30, threeOf(10)), noon).Goals)
+	o.Members[2].Health, o.Members[2].Since = divide.Failed, time.Time{}
+	require.Equal(t, map[string]int64{"a": 15, "b": 15, "c": 0}, divide.Decide(o, ran(30, threeOf(10)), noon).Goals)
 }
 
 // A member with everything that can be kept of it.

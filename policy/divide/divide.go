@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package divide divides a workload's replicas over clusters, by weights from what fits into each: arithmetic on plain
-// values, without clocks, clients or Kubernetes' types.
+// Package divide divides a workload's replicas over clusters, by weights from what fits into each, and decides how they
+// move when clusters fail, return, refuse pods or are drained: arithmetic on plain values, without clocks, clients or
+// Kubernetes' types.
 //
 // Divide is the Webster (Sainte-Laguë) method with seeds and caps: every cluster first gets its minimum, then one seat
 // after the other goes to the cluster with the largest weight / (2 x seats + 1). As that is one fixed sequence of seats,

@@ -130,6 +130,25 @@ func TestMostAtOnce(t *testing.T) {
 	})
 }
 
+// The hub is cut off from all members for a while, long enough to think that all have failed. Nothing is written then, and
+// nothing when all answer again: they run what they shall.
+func TestHubCutOff(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w, start := running(t, 1)
+		for _, s := range w.sites {
+			s.reached = false
+		}
+		w.settle(t, rapid.IntRange(1, 20).Draw(t, "ticks"), nil)
+		w.over()
+		for range 20 {
+			w.pass(t, false)
+			for _, s := range w.sites {
+				holds(t, s.spec == start[s.name], "written", "%+v", w.plan)
+			}
+		}
+	})
+}
+
 // ready is the total in all but one.
 func (w *world) ready(but *site) int64 {
 	sum := int64(0)

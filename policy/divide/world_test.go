@@ -237,9 +237,10 @@ func (w *world) settle(t require.TestingT, ticks int, want map[string]int64) {
 	}
 }
 
+// runsWell: everything runs as wanted, and nobody has anything else in mind.
 func (w *world) runsWell(want map[string]int64) bool {
 	for _, s := range w.sites {
-		if s.spec != want[s.name] || s.ready != s.spec {
+		if s.spec != want[s.name] || s.ready != s.spec || !s.answers() || w.plan.Goals[s.name] != s.spec || w.state.Members[s.name].Away {
 			return false
 		}
 	}

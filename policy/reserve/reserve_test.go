@@ -53,6 +53,13 @@ func TestReserve(t *testing.T) {
 	require.GreaterOrEqual(t, p.Reserves[0].Short, int64(2))
 	require.Less(t, p.Reserves[0].Held["cpu"], int64(12000))
 
+	// what twice the replicas would mean
+	w.Peaks = nil
+	p, err = reserve.Decide(clusters, []reserve.Workload{w}, reserve.Options{Percent: 100}, noon)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"east": 6, "west": 6}, p.Surges[0].Next)
+	require.Equal(t, p.Surges[0].Next, p.Surges[0].Together)
+
 	w.Clusters[0].Max = new(int64(8))
 	p, err = reserve.Decide(clusters, []reserve.Workload{w}, reserve.Options{Percent: 20}, noon)
 	require.NoError(t, err)

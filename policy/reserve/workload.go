@@ -47,7 +47,7 @@ type Peak struct {
 
 // Options are what a Headroom says.
 type Options struct {
-	Percent int64         // of what can be allocated, and of the replicas
+	Percent int64         // of what can be allocated, and of the replicas; 100 and no peaks: what if there were twice as many
 	Lead    time.Duration // how long before a peak its room is made
 }
 
