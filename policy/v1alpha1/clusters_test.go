@@ -58,6 +58,7 @@ func TestMembersScalesAndHeadrooms(t *testing.T) {
 		{"none", "Headroom", `{percent: 0}`, ok},
 		{"another class", "Headroom", `{placeholder: {priorityClassName: balloon}}`, ok},
 		{"no class", "Headroom", `{placeholder: {priorityClassName: ""}}`, "spec.placeholder.priorityClassName"},
+		{"no nodes to wait for", "Headroom", `{placeholder: {waitForNodes: false}}`, ok},
 		{"strategy", "Headroom", `{strategy: Balloon}`, "spec.strategy"},
 		{"cost", "Headroom", `{cost: {cpuHour: "0.031", memoryGiBHour: "0.004", currency: EUR}}`, ok},
 		{"cost below nothing", "Headroom", `{cost: {cpuHour: "-1"}}`, "spec.cost.cpuHour"},

@@ -71,7 +71,8 @@ type HeadroomSpec struct {
 	// +default="Observe"
 	Mode ActMode `json:"mode,omitempty"`
 
-	// clusters are the names of the MemberClusters. Absent: all.
+	// clusters are the names of the MemberClusters. Absent: all. A cluster has one Headroom, the oldest of those that name
+	// it; the others leave it alone.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
@@ -98,7 +99,7 @@ type HeadroomSpec struct {
 	Lead *metav1.Duration `json:"lead,omitempty"`
 
 	// strategy says how room is kept. Auto: CapacityBuffer where a node autoscaler provisions it, node groups where the
-	// member has some, else Placeholder. Default: Auto.
+	// member has some, else Placeholder. With CapacityBuffer and NodeGroups no pods hold the room. Default: Auto.
 	// +optional
 	// +default="Auto"
 	Strategy HeadroomStrategy `json:"strategy,omitempty"`
@@ -129,6 +130,11 @@ type PlaceholderSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	PriorityClassName string `json:"priorityClassName,omitempty"`
+	// waitForNodes keeps pods that fit on no node waiting, so that a node autoscaler adds nodes for them. Where nothing adds
+	// nodes, false keeps no more pods than fit. Default: true.
+	// +optional
+	// +default=true
+	WaitForNodes *bool `json:"waitForNodes,omitempty"`
 }
 
 // HeadroomCost is what an hour of capacity costs, as decimals in any currency.
