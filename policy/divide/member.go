@@ -45,13 +45,17 @@ type Member struct {
 	Min    *int64 // nil: 1
 	Max    *int64 // the smaller of the user's and Capacity.Limit; nil: no limit
 	// Seen: Replicas, Ready, Stuck and Refused were read from the member, after what was last written there and after
-	// Since. A Healthy member that is not seen counts as silent. A cache may not stand in for reading: what it shows of a
-	// member that was cut off is from before its pods died, and others would be lowered for replicas that are not there.
+	// Since. A Healthy member that is not seen counts as silent. A cache counts once it shows the last write and has
+	// been synchronised after Since: what it shows of a member that was cut off is from before its pods died, and others
+	// would be lowered for pods that are not there. Best decide when all Healthy members are read back: until then what
+	// is new goes to the others.
 	Seen     bool
 	Replicas int64 // spec.replicas there
 	Ready    int64 // ready pods there; more than that may be ready by now, fewer not
-	Stuck    int64 // pods that have been waiting for a node for longer than the start-up time allows
-	Refused  bool  // the last raise was refused, as a whole: by admission; what a quota would let through belongs in Max
+	// Stuck are pods that have been waiting for a node for longer than the start-up time allows; of a floor those that it
+	// would lack even if all pods with a node were ready.
+	Stuck   int64
+	Refused bool // the last raise was refused, as a whole: by admission; what a quota would let through belongs in Max
 }
 
 // silent: it cannot be written or what it runs is not known.
