@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package headroom
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/plimsoll/plimsoll/manifests"
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/capacity"
+	"github.com/plimsoll/plimsoll/scaler/clustertest"
+	"github.com/plimsoll/plimsoll/scaler/members"
+)
+
+// stage is a hub and a member, berlin, with a controller that runs as the account that manifests/member makes. The test
+// judges the member's health, divides the workload, and moves the clock.
+type stage struct {
+	t           *testing.T
+	hub, berlin *clustertest.Cluster
+	fleet       *members.Fleet
+	registry    *prometheus.Registry
+	offset      atomic.Int64
+	stop        func()
+}
+
+const namespace = "shop"
+
+// newStage has four nodes of 5 cpu in berlin.
+func newStage(t *testing.T) *stage {
+	s := &stage{t: t, hub: clustertest.Start(t)}
+	s.berlin = clustertest.Start(t, "--nodes", "4", "--node-cpu", "5", "--node-memory", "20Gi", "--node-pods", "40")
+	objects, err := manifests.Render("member")
+	require.NoError(t, err)
+	for _, object := range objects {
+		require.NoError(t, s.berlin.Client.Create(t.Context(), object))
+	}
+	for _, c := range []*clustertest.Cluster{s.hub, s.berlin} {
+		require.NoError(t, c.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}))
+	}
+	require.NoError(t, s.hub.Client.Create(t.Context(), &v1alpha1.MemberCluster{ObjectMeta: metav1.ObjectMeta{Name: "berlin"}}))
+	s.start()
+	s.judge(v1alpha1.MemberHealthy)
+	return s
+}
+
+// start starts a scaler, as after a restart.
+func (s *stage) start() {
+	mgr := clustertest.NewManager(s.t, s.hub.RESTConfig)
+	s.fleet, s.registry = members.NewFleet(clustertest.Scheme(s.t)), prometheus.NewRegistry()
+	require.NoError(s.t, Add(mgr, s.fleet, Options{Now: s.now, Registerer: s.registry, Every: time.Second}))
+	ctx, cancel := context.WithCancel(s.t.Context())
+	config := rest.CopyConfig(s.berlin.RESTConfig)
+	config.Impersonate.UserName = "system:serviceaccount:plimsoll-hub:plimsoll-hub"
+	require.NoError(s.t, s.fleet.Connect(ctx, "berlin", "", config))
+	ended := clustertest.Run(s.t, mgr)
+	s.stop = func() { ended(); cancel() }
+}
+
+func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
+
+func (s *stage) judge(state v1alpha1.MemberState) {
+	member := &v1alpha1.MemberCluster{}
+	require.NoError(s.t, s.hub.Client.Get(s.t.Context(), types.NamespacedName{Name: "berlin"}, member))
+	changed := member.DeepCopy()
+	changed.Status.State = state
+	require.NoError(s.t, s.hub.Client.Status().Patch(s.t.Context(), changed, client.MergeFrom(member)))
+}
+
+// deploy creates a workload whose pods need one cpu and 1Gi each, and its FederatedScale with berlin as its only cluster.
+func (s *stage) deploy(name string, replicas int32, extra string) {
+	s.berlin.Create(s.t, namespace, fmt.Sprintf(`{apiVersion: apps/v1, kind: Deployment, metadata: {name: %[1]s}, spec: {replicas: %[2]d,
+		selector: {matchLabels: {app: %[1]s}}, template: {metadata: {labels: {app: %[1]s}}, spec: {terminationGracePeriodSeconds: 0, %[3]s
+		containers: [{name: c, image: none, resources: {requests: {cpu: "1", memory: 1Gi}}}]}}}}`, name, replicas, extra))
+	s.hub.Create(s.t, namespace, fmt.Sprintf(`{apiVersion: plimsoll.dev/v1alpha1, kind: FederatedScale, metadata: {name: %s}, spec: {replicas: %d, targetRef: {}}}`, name, replicas))
+	s.divide(name, replicas)
+}
+
+// divide writes the status as the division would.
+func (s *stage) divide(name string, replicas int32) {
+	f := &v1alpha1.FederatedScale{}
+	require.NoError(s.t, s.hub.Client.Get(s.t.Context(), types.NamespacedName{Namespace: namespace, Name: name}, f))
+	changed := f.DeepCopy()
+	changed.Status.Divided = replicas
+	changed.Status.Clusters = []v1alpha1.FederatedClusterStatus{{Name: "berlin", State: v1alpha1.MemberHealthy, Replicas: replicas, Goal: replicas, Weight: 10}}
+	require.NoError(s.t, s.hub.Client.Status().Patch(s.t.Context(), changed, client.MergeFrom(f)))
+}
+
+// surge scales the workload in berlin and in the hub.
+func (s *stage) surge(name string, replicas int32) {
+	d := s.deployment(namespace, name)
+	d.Spec.Replicas = &replicas
+	require.NoError(s.t, s.berlin.Client.Update(s.t.Context(), d))
+	s.divide(name, replicas)
+}
+
+func (s *stage) deployment(in, name string) *appsv1.Deployment {
+	d := &appsv1.Deployment{}
+	require.NoError(s.t, s.berlin.Client.Get(s.t.Context(), types.NamespacedName{Namespace: in, Name: name}, d))
+	return d
+}
+
+// allReady waits until a workload has a number of Ready pods.
+func (s *stage) allReady(name string, replicas int32) {
+	clustertest.Eventually(s.t, name+" is Ready", func() error {
+		if ready := s.deployment(namespace, name).Status.ReadyReplicas; ready != replicas {
+			return fmt.Errorf("%d of %d pods of %s are Ready", ready, replicas, name)
+		}
+		return nil
+	})
+}
+
+// headroom creates a Headroom named room.
+func (s *stage) headroom(spec string) {
+	s.hub.Create(s.t, "", "{apiVersion: plimsoll.dev/v1alpha1, kind: Headroom, metadata: {name: room}, spec: "+spec+"}")
+}
+
+func (s *stage) change(do func(h *v1alpha1.Headroom)) {
+	h := s.status()
+	do(h)
+	require.NoError(s.t, s.hub.Client.Update(s.t.Context(), h))
+}
+
+func (s *stage) status() *v1alpha1.Headroom {
+	h := &v1alpha1.Headroom{}
+	require.NoError(s.t, s.hub.Client.Get(s.t.Context(), types.NamespacedName{Name: "room"}, h))
+	return h
+}
+
+// says waits for a reason of the Headroom, and returns it.
+func (s *stage) says(reason string) *v1alpha1.Headroom {
+	var h *v1alpha1.Headroom
+	clustertest.Eventually(s.t, "the Headroom says "+reason, func() error {
+		h = s.status()
+		ready := meta.FindStatusCondition(h.Status.Conditions, v1alpha1.ConditionReady)
+		switch {
+		case ready == nil || h.Status.ObservedGeneration != h.Generation:
+			return errors.New("nothing is said of this Headroom yet")
+		case ready.Reason != reason:
+			return fmt.Errorf("%s: %s", ready.Reason, ready.Message)
+		}
+		return nil
+	})
+	return h
+}
+
+// placeholders are the reserve's pods by the name of their node; "" for those that wait.
+func (s *stage) placeholders() map[string]int {
+	var pods corev1.PodList
+	require.NoError(s.t, s.berlin.Client.List(s.t.Context(), &pods, client.InNamespace(capacity.HeadroomNamespace)))
+	on := map[string]int{}
+	for i := range pods.Items {
+		if pods.Items[i].DeletionTimestamp == nil {
+			on[pods.Items[i].Spec.NodeName]++
+		}
+	}
+	return on
+}
+
+// node creates a node that kwok keeps Ready unless it is told otherwise.
+func (s *stage) node(name string, change func(n *corev1.Node)) {
+	list := corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse("5"), corev1.ResourceMemory: resource.MustParse("20Gi"), corev1.ResourcePods: resource.MustParse("40"),
+	}
+	n := &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: name, Annotations: map[string]string{"kwok.x-k8s.io/node": "fake"}, Labels: map[string]string{corev1.LabelHostname: name},
+		},
+		Status: corev1.NodeStatus{Capacity: list, Allocatable: list},
+	}
+	if change != nil {
+		change(n)
+	}
+	require.NoError(s.t, s.berlin.Client.Create(s.t.Context(), n))
+}
