@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -122,6 +123,8 @@ func judgeGood(e *snapshot.Entry, t *snapshot.Table, demanded bool) verdict {
 	switch {
 	case !demanded:
 		good.reason, good.message = v1alpha1.ReasonIdle, what+"; nobody reads the metric, so it is not evaluated any more"
+	case len(t.Missing) > 0:
+		good.reason, good.message = v1alpha1.ReasonIncomplete, fmt.Sprintf("%s; without %s, which counts as 0 because it was declared failed", what, strings.Join(t.Missing, ", "))
 	case e.Rule.AgeUnknown != "":
 		good.reason, good.message = v1alpha1.ReasonAgeUnknown, what+"; their age is unknown because "+e.Rule.AgeUnknown
 	}

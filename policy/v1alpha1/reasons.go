@@ -11,6 +11,7 @@ const (
 	ReasonWorking    = "Working"
 	ReasonIdle       = "Idle"
 	ReasonAgeUnknown = "AgeUnknown"
+	ReasonIncomplete = "Incomplete"
 
 	ReasonNotEvaluated = "NotEvaluated"
 
@@ -40,7 +41,7 @@ const (
 // Reasons lists the closed set, in the order in which a reader meets them.
 func Reasons() []string {
 	return []string{
-		ReasonWorking, ReasonIdle, ReasonAgeUnknown, ReasonNotEvaluated,
+		ReasonWorking, ReasonIdle, ReasonAgeUnknown, ReasonIncomplete, ReasonNotEvaluated,
 		ReasonParseError, ReasonUnknownResource, ReasonOtherNamespace, ReasonConflict,
 		ReasonNoData, ReasonNoSample, ReasonMissingLabel, ReasonUnknownObjects, ReasonAmbiguousObjects,
 		ReasonNotFinite, ReasonTooManySeries, ReasonGuardFailed, ReasonStale,
@@ -56,6 +57,8 @@ func Meaning(reason string) string {
 		return "Values come in at every interval."
 	case ReasonIdle:
 		return "The rule worked when it was last evaluated; nobody reads its metric, so it rests until somebody does."
+	case ReasonIncomplete:
+		return "Values come in, but a member cluster was declared failed and counts as 0. The values carry the label plimsoll.dev/incomplete with its name."
 	case ReasonAgeUnknown:
 		return "Values come in, but the query (a subquery, or a source that ignores the look-back) hides when they were measured. " +
 			"Their time is that of the evaluation; rewrite the query without a subquery to get true ages."

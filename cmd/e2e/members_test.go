@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !faults
+
+package e2e
+
+import (
+	"context"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+)
+
+// Two members whose sources say the same, one of them behind TLS and a token: the metric is twice what one says. A member
+// that was declared failed counts as 0, and the value says so.
+func TestMembersAreAddedUp(t *testing.T) {
+	t.Parallel()
+	w, ns := shared, shared.newNamespace(t)
+	w.expose(t, ns, `users{namespace="$NS"} 21`)
+	server := guarded(t, w.PrometheusURL, "open sesame")
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "paris"}, Data: map[string][]byte{"token": []byte("wrong"), "ca.crt": ca}}
+	secrets := w.cluster.CoreV1().Secrets("plimsoll-sources")
+	_, err := secrets.Create(context.Background(), secret, metav1.CreateOptions{})
+	require.NoError(t, err)
+	w.apply(t, ns, `
+apiVersion: plimsoll.dev/v1alpha1
+kind: MemberCluster
+metadata: {name: berlin}
+spec: {metrics: {url: "`+w.PrometheusURL+`"}}
+---
+apiVersion: plimsoll.dev/v1alpha1
+kind: MemberCluster
+metadata: {name: paris}
+spec: {metrics: {url: "`+server.URL+`", secretRef: {name: paris}}}
+---
+apiVersion: plimsoll.dev/v1alpha1
+kind: MetricRule
+metadata: {name: users, namespace: $NS}
+spec: {query: sum(users), interval: 5s, members: Sum}
+`)
+	w.says(t, ns, "users", v1alpha1.ReasonSourceUnreachable, "does not accept the credentials")
+	_, err = w.get(externalPath(ns, "users"))
+	require.Error(t, err, "no sum without a member")
+
+	secret.Data["token"] = []byte("open sesame")
+	_, err = secrets.Update(context.Background(), secret, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	w.eventuallyAnswers(t, ns, "users", `"value":"42"`)
+
+	status := []byte(`{"status":{"state":"Failed"}}`)
+	_, err = w.objects.Resource(v1alpha1.SchemeGroupVersion.WithResource("memberclusters")).
+		Patch(context.Background(), "paris", types.MergePatchType, status, metav1.PatchOptions{}, "status")
+	require.NoError(t, err)
+	w.eventuallyAnswers(t, ns, "users", `"metricLabels":{"plimsoll.dev/incomplete":"paris"}`)
+	w.eventuallyAnswers(t, ns, "users", `"value":"21"`)
+	w.says(t, ns, "users", v1alpha1.ReasonIncomplete, "without paris")
+}
+
+func (w *world) eventuallyAnswers(t *testing.T, ns, metric, part string) {
+	t.Helper()
+	stacktest.Eventually(t, part, func() error {
+		body, err := w.get(externalPath(ns, metric))
+		return wants(body, err, part)
+	})
+}
+
+// guarded serves what is at an address over TLS, to those who have a token.
+func guarded(t *testing.T, address, token string) *httptest.Server {
+	t.Helper()
+	to, err := url.Parse(address)
+	require.NoError(t, err)
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+token {
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server
+}
