@@ -228,13 +228,26 @@ func (w *world) pass(t require.TestingT, killed bool) {
 	w.now = w.now.Add(tick)
 }
 
-// settle goes on until everything runs as wanted, or for so many ticks.
+// settle goes on until nothing more is to come and, if that is said, everything runs as wanted; or for so many ticks.
 func (w *world) settle(t require.TestingT, ticks int, want map[string]int64) {
 	for range ticks {
-		if w.pass(t, false); want != nil && w.runsWell(want) {
+		if w.pass(t, false); w.quiet() && (want == nil || w.runsWell(want)) {
 			return
 		}
 	}
+}
+
+// quiet: without another event nothing changes any more.
+func (w *world) quiet() bool {
+	for _, s := range w.sites {
+		target, written := w.plan.Targets[s.name]
+		waits := s.runs && s.pods() > s.capacity && s.waiting < 3
+		judged := s.health == divide.Failed || s.health == divide.Healthy && s.reached && s.runs
+		if s.ready != s.placed() || waits || !judged || written && target != s.spec || s.unread || s.stale {
+			return false
+		}
+	}
+	return w.plan.Next.IsZero()
 }
 
 // runsWell: everything runs as wanted, and nobody has anything else in mind.
