@@ -243,7 +243,8 @@ func (w *world) quiet() bool {
 		target, written := w.plan.Targets[s.name]
 		waits := s.runs && s.pods() > s.capacity && s.waiting < 3
 		judged := s.health == divide.Failed || s.health == divide.Healthy && s.reached && s.runs
-		if s.ready != s.placed() || waits || !judged || written && target != s.spec || s.unread || s.stale {
+		unwritten := !s.absent && s.answers() && (!written || target != s.spec)
+		if s.ready != s.placed() || waits || !judged || unwritten || s.unread || s.stale {
 			return false
 		}
 	}
