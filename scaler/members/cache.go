@@ -8,12 +8,15 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/plimsoll/plimsoll/scaler/capacity"
 )
@@ -27,6 +30,24 @@ func cached() []client.Object {
 		&corev1.Node{}, &corev1.Pod{}, &corev1.ResourceQuota{}, &appsv1.Deployment{}, &appsv1.StatefulSet{},
 		&autoscalingv2.HorizontalPodAutoscaler{},
 	}
+}
+
+// knownKinds maps what is cached to its resources, so that a connection needs no discovery, which a member that hangs would
+// delay.
+func knownKinds(scheme *runtime.Scheme) (meta.RESTMapper, error) {
+	mapper := meta.NewDefaultRESTMapper(nil)
+	for _, object := range cached() {
+		gvk, err := apiutil.GVKForObject(object, scheme)
+		if err != nil {
+			return nil, err
+		}
+		scope := meta.RESTScopeNamespace
+		if gvk.Kind == "Node" {
+			scope = meta.RESTScopeRoot
+		}
+		mapper.Add(gvk, scope)
+	}
+	return mapper, nil
 }
 
 // resources are the kinds that are cached, as they are called in paths.

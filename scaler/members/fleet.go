@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
@@ -28,11 +29,12 @@ type Fleet struct {
 	mu        sync.RWMutex // of what follows
 	members   map[string]*Member
 	onConnect []OnConnect
+	demand    map[string]time.Time // see SawDemand
 }
 
 // NewFleet makes one without connections. The scheme must know every kind that is read or written in members.
 func NewFleet(scheme *runtime.Scheme) *Fleet {
-	return &Fleet{scheme: scheme, members: map[string]*Member{}}
+	return &Fleet{scheme: scheme, members: map[string]*Member{}, demand: map[string]time.Time{}}
 }
 
 // OnConnect adds a function that sees every connection. It must be added before the manager starts.
@@ -40,6 +42,23 @@ func (f *Fleet) OnConnect(do OnConnect) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.onConnect = append(f.onConnect, do)
+}
+
+// SawDemand notes that a new value of a member's own demand metrics came in: when its time advanced, not when it was read
+// again. A member whose demand comes in serves, so that it does not fail however its API server is.
+func (f *Fleet) SawDemand(name string, at time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if at.After(f.demand[name]) {
+		f.demand[name] = at
+	}
+}
+
+// demanded is when demand was seen last.
+func (f *Fleet) demanded(name string) time.Time {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.demand[name]
 }
 
 // Member returns the connection to a member; nil while there is none whose caches are filled. A connection says nothing
@@ -90,4 +109,12 @@ func (f *Fleet) Disconnect(name string) {
 		m.cancel()
 		delete(f.members, name)
 	}
+}
+
+// forget forgets a member that is gone.
+func (f *Fleet) forget(name string) {
+	f.Disconnect(name)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.demand, name)
 }

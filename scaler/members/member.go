@@ -5,14 +5,15 @@ package members
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -31,6 +32,9 @@ const (
 // answerWithin is how long one request to a member may take, watches and the lists that fill the caches apart.
 const answerWithin = 15 * time.Second
 
+// dialWithin is how long it may take to reach a member.
+const dialWithin = 10 * time.Second
+
 // snapshotFor is how long a snapshot counts as new: many workloads are divided by the same one.
 const snapshotFor = 3 * time.Second
 
@@ -42,7 +46,8 @@ type Member struct {
 
 	name, hash string
 	config     *rest.Config
-	http       *http.Client
+	http       *http.Client // without a time-out: for what goes on
+	brief      *http.Client // for questions
 	cache      cache.Cache
 	lookout    *lookout
 	filled     atomic.Bool
@@ -58,23 +63,31 @@ type Member struct {
 func newMember(ctx context.Context, name, hash string, config *rest.Config, scheme *runtime.Scheme) (*Member, error) {
 	config = rest.AddUserAgent(config, "plimsoll-scaler")
 	config.QPS, config.Burst = memberQPS, memberBurst
+	// A dialer of its own gives the connection a transport of its own: one that is made anew must not get what is left of
+	// the old one.
+	config.Dial = (&net.Dialer{Timeout: dialWithin, KeepAlive: 30 * time.Second}).DialContext
 	m := &Member{name: name, hash: hash, config: config, lookout: newLookout()}
 	var err error
 	if m.http, err = rest.HTTPClientFor(config); err != nil {
 		return nil, err
 	}
-	brief := &http.Client{Transport: m.http.Transport, CheckRedirect: m.http.CheckRedirect, Timeout: answerWithin}
-	mapper, err := apiutil.NewDynamicRESTMapper(config, brief)
+	m.brief = &http.Client{Transport: m.http.Transport, CheckRedirect: m.http.CheckRedirect, Timeout: answerWithin}
+	discovered, err := apiutil.NewDynamicRESTMapper(config, m.brief)
 	if err != nil {
 		return nil, err
 	}
+	known, err := knownKinds(scheme)
+	if err != nil {
+		return nil, err
+	}
+	mapper := meta.FirstHitRESTMapper{MultiRESTMapper: meta.MultiRESTMapper{known, discovered}}
 	options := cacheOptions()
 	options.Scheme, options.Mapper = scheme, mapper
 	options.HTTPClient = &http.Client{Transport: lookoutTripper{m.lookout, m.http.Transport}, CheckRedirect: m.http.CheckRedirect}
 	if m.cache, err = cache.New(config, options); err != nil {
 		return nil, err
 	}
-	direct, err := client.New(config, client.Options{Scheme: scheme, Mapper: mapper, HTTPClient: brief})
+	direct, err := client.New(config, client.Options{Scheme: scheme, Mapper: mapper, HTTPClient: m.brief})
 	if err != nil {
 		return nil, err
 	}
@@ -97,9 +110,14 @@ func (m *Member) Config() *rest.Config { return rest.CopyConfig(m.config) }
 
 // Snapshot returns what nodes and pods there are, a few seconds old at most where the member still answers.
 func (m *Member) Snapshot(ctx context.Context) (*capacity.Snapshot, error) {
+	return m.snapshotOf(ctx, snapshotFor)
+}
+
+// snapshotOf returns a snapshot that was taken within a time.
+func (m *Member) snapshotOf(ctx context.Context, age time.Duration) (*capacity.Snapshot, error) {
 	m.snapshotMu.Lock()
 	defer m.snapshotMu.Unlock()
-	if m.snapshot != nil && time.Since(m.taken) < snapshotFor {
+	if m.snapshot != nil && time.Since(m.taken) < age {
 		return m.snapshot, nil
 	}
 	taken := time.Now()
@@ -139,21 +157,12 @@ func (m *Member) end() {
 	utilnet.CloseIdleConnectionsFor(m.http.Transport)
 }
 
-// watch starts the informers of everything that is cached, trying again until the member says what its kinds are.
+// watch starts the informers of everything that is cached, and lets others watch.
 func (m *Member) watch(onConnect []OnConnect) bool {
 	for _, object := range cached() {
-		backoff := wait.Backoff{Duration: time.Second, Factor: 2, Jitter: 0.2, Steps: 5, Cap: 15 * time.Second}
-		for {
-			_, err := m.cache.GetInformer(m.ctx, object, cache.BlockUntilSynced(false))
-			if err == nil {
-				break
-			}
-			klog.Background().V(2).Info("A member does not say what its kinds are", "member", m.name, "err", err)
-			select {
-			case <-m.ctx.Done():
-				return false
-			case <-time.After(backoff.Step()):
-			}
+		if _, err := m.cache.GetInformer(m.ctx, object, cache.BlockUntilSynced(false)); err != nil {
+			klog.Background().Error(err, "A kind of a member cannot be watched", "member", m.name)
+			return false
 		}
 	}
 	for _, do := range onConnect {
