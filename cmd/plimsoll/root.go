@@ -26,6 +26,6 @@ under the name kubectl_complete-plimsoll too, kubectl's own completion knows its
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newDemo(stdout, stderr), newExplain(stderr), newInstall(stderr), newLint(), newOverride(os.Stdin, stderr), newPause(stderr), newPlan(stderr), newPreflight(stderr), newReport(stderr), newResume(stderr), newUninstall(stderr), newUpcoming(stderr))
+	root.AddCommand(newClusters(stderr), newDemo(stdout, stderr), newExplain(stderr), newInstall(stderr), newLint(), newOverride(os.Stdin, stderr), newPause(stderr), newPlan(stderr), newPreflight(stderr), newReport(stderr), newResume(stderr), newSimulate(stderr), newUninstall(stderr), newUpcoming(stderr))
 	return root
 }

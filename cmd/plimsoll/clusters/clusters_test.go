@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package clusters
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/capacity"
+)
+
+var now = time.Date(2026, 11, 11, 20, 0, 0, 0, time.UTC)
+
+// twoClusters are berlin and paris with six and two of the shop's replicas.
+func twoClusters() *Hub {
+	since := metav1.NewTime(now.Add(-time.Hour))
+	member := func(name string, state v1alpha1.MemberState, reason string) v1alpha1.MemberCluster {
+		return v1alpha1.MemberCluster{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: v1alpha1.MemberClusterStatus{
+			State: state, Since: &since, Nodes: &v1alpha1.MemberNodes{Summary: "3/3"}, Free: "4 cpu, 8Gi",
+			Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: reason, Message: name + " says " + reason + "."}},
+		}}
+	}
+	return &Hub{
+		Members: []v1alpha1.MemberCluster{
+			member("berlin", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers), member("paris", v1alpha1.MemberSuspect, v1alpha1.MemberUnauthorized),
+		},
+		Scales: []v1alpha1.FederatedScale{{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "live", Name: "shop"},
+			Spec:       v1alpha1.FederatedScaleSpec{Replicas: new(int32(8)), Mode: v1alpha1.ModeEnforce},
+			Status: v1alpha1.FederatedScaleStatus{
+				Replicas: 8, ReadyReplicas: 7, Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: "WaitingForReady", Message: "paris is on its way"}},
+				Clusters: []v1alpha1.FederatedClusterStatus{
+					{Name: "berlin", State: v1alpha1.MemberHealthy, Replicas: 6, Ready: 6, Goal: 5, Weight: 2, ReadyPercent: 86},
+					{Name: "paris", State: v1alpha1.MemberHealthy, Replicas: 2, Ready: 1, Goal: 2, Weight: 1, ReadyPercent: 14},
+				},
+			},
+		}},
+		Headrooms: []v1alpha1.Headroom{{
+			ObjectMeta: metav1.ObjectMeta{Name: "default"}, Spec: v1alpha1.HeadroomSpec{Mode: v1alpha1.ModeObserve},
+			Status: v1alpha1.HeadroomStatus{
+				Clusters: []v1alpha1.HeadroomCluster{{Name: "berlin", Reason: v1alpha1.HeadroomObserving, Held: v1alpha1.Amounts{CPU: "2", Memory: "4Gi"}}},
+				Losses:   []v1alpha1.HeadroomLoss{{Cluster: "berlin", Verdict: "DoesNotFit", Replicas: 6, Fit: 4, Homeless: 2}},
+			},
+		}},
+	}
+}
+
+func TestShow(t *testing.T) {
+	text := Text(Show(twoClusters()), View{Now: now, Width: 120})
+	for _, part := range []string{
+		"berlin    Healthy   1h", "2 cpu, 4Gi (would be)", "4 fit, 2 fit nowhere", "6/6 → 5", "1/2",
+		"paris: paris says Unauthorized. " + v1alpha1.MemberMeaning(v1alpha1.MemberUnauthorized)[:30], "live/shop: paris is on its way",
+	} {
+		require.Contains(t, strings.Join(strings.Fields(text), " "), strings.Join(strings.Fields(part), " "), text)
+	}
+	require.Contains(t, Text(Show(&Hub{}), View{Now: now, Width: 80}), "There is no MemberCluster")
+	data, err := json.Marshal(Show(&Hub{}))
+	require.NoError(t, err)
+	require.JSONEq(t, `{"clusters":[],"workloads":[]}`, string(data))
+}
+
+// world gives every member nodes with room for some of the shop's pods each; the shop's own are on the first ones.
+func world(t *testing.T, h *Hub, nodes map[string]int, perNode int64) *World {
+	t.Helper()
+	w := &World{Hub: h, members: map[string]*inside{}, Unknown: map[string]string{}}
+	pod := corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Resources: corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1")},
+	}}}}}
+	for i := range h.Scales[0].Status.Clusters {
+		c := &h.Scales[0].Status.Clusters[i]
+		if nodes[c.Name] == 0 {
+			w.Unknown[c.Name] = "it does not answer"
+			continue
+		}
+		var all []corev1.Node
+		var pods []corev1.Pod
+		for n := range nodes[c.Name] {
+			name := string(rune('a' + n))
+			all = append(all, corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: corev1.NodeStatus{
+				Allocatable: corev1.ResourceList{corev1.ResourceCPU: *resource.NewQuantity(perNode, ""), corev1.ResourcePods: resource.MustParse("100")},
+				Conditions:  []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}},
+			}})
+		}
+		for p := range c.Replicas {
+			one := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "live"}, Spec: *pod.Spec.DeepCopy()}
+			one.Spec.NodeName = all[int64(p)/perNode].Name
+			pods = append(pods, one)
+		}
+		podOf := func(context.Context, string, v1alpha1.Federation) (*corev1.Pod, error) {
+			return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "live"}, Spec: pod.Spec}, nil
+		}
+		w.members[c.Name] = &inside{snapshot: capacity.New(all, pods), podOf: podOf}
+	}
+	return w
+}
+
+func TestSimulateALoss(t *testing.T) {
+	h := twoClusters()
+	h.Members[1].Status.State = v1alpha1.MemberHealthy
+	for _, test := range []struct {
+		name  string
+		nodes map[string]int
+		fit   int64
+		says  string
+	}{
+		{"room", map[string]int{"berlin": 2, "paris": 2}, 6, "All of it fits"},
+		{"too little room", map[string]int{"berlin": 2, "paris": 1}, 3, "It does not all fit"},
+		{"nobody knows", map[string]int{"berlin": 2}, 0, "paris counts as full: it does not answer"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			answer, err := Simulate(context.Background(), world(t, h, test.nodes, 5), Question{Lose: "berlin"}, now)
+			require.NoError(t, err)
+			require.Len(t, answer.Workloads, 1)
+			require.EqualValues(t, 6, answer.Workloads[0].Replicas)
+			require.Equal(t, test.fit, answer.Workloads[0].Fit)
+			require.Contains(t, AnswerText(answer, View{Now: now, Width: 100}), test.says)
+		})
+	}
+	_, err := Simulate(context.Background(), world(t, h, nil, 5), Question{Lose: "rome"}, now)
+	require.ErrorContains(t, err, "there are: [berlin paris]")
+}
+
+func TestSimulateASurge(t *testing.T) {
+	h := twoClusters()
+	answer, err := Simulate(context.Background(), world(t, h, map[string]int{"berlin": 4, "paris": 4}, 5), Question{Surge: 100}, now)
+	require.NoError(t, err)
+	require.Equal(t, "Fits", answer.Verdict)
+	require.EqualValues(t, 8, answer.Workloads[0].Replicas)
+	require.EqualValues(t, 8, answer.Workloads[0].Fit)
+	answer, err = Simulate(context.Background(), world(t, h, map[string]int{"berlin": 2, "paris": 1}, 5), Question{Surge: 100}, now)
+	require.NoError(t, err)
+	require.Equal(t, "DoesNotFit", answer.Verdict)
+	require.Positive(t, answer.Workloads[0].Homeless)
+}
