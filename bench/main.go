@@ -90,5 +90,6 @@ what the scaler used.`,
 		},
 	}
 	cmd.Flags().IntVar(&o.HPAs, "hpas", o.HPAs, "number of HPAs, each with a ScaleSchedule")
+	cmd.Flags().BoolVar(&o.Apply, "apply", o.Apply, "the HPAs' owner applies them on the server's side instead of creating them")
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -74,4 +75,17 @@ func PeakMiB(pid int) float64 {
 		}
 	}
 	return 0
+}
+
+// CPUPressure is for how long since the machine started some process of it was ready to run and waited for a processor; 0 where
+// the kernel does not count that.
+func CPUPressure() time.Duration {
+	text, err := os.ReadFile("/proc/pressure/cpu")
+	if err != nil {
+		return 0
+	}
+	some, _, _ := strings.Cut(string(text), "\n")
+	_, total, _ := strings.Cut(some, "total=")
+	microseconds, _ := strconv.ParseInt(total, 10, 64)
+	return time.Duration(microseconds) * time.Microsecond
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 
@@ -32,17 +33,22 @@ func (s *stage) measure(ctx context.Context) (*Result, error) {
 		return nil, fmt.Errorf("the scaler learned the schedules only %s before their windows begin: this machine is too slow for %d", time.Until(s.begin).Round(time.Second), s.options.HPAs)
 	}
 	pid := s.stack.ScalerPID(scaler)
-	before, from := observe.CPUSeconds(pid), time.Now()
+	before, waited, from := observe.CPUSeconds(pid), observe.CPUPressure(), time.Now()
 	if err := sleep(ctx, rest/2); err != nil {
 		return nil, err
 	}
 	r.RestCPUPercent = 100 * (observe.CPUSeconds(pid) - before) / time.Since(from).Seconds()
+	r.BusyPercent = 100 * (observe.CPUPressure() - waited).Seconds() / time.Since(from).Seconds()
 	s.say("the scaler rests at %.1f %% of a core and %.0f MiB; the windows begin in %s", r.RestCPUPercent, observe.ResidentMiB(pid), time.Until(s.begin).Round(time.Second))
 	active := []string{v1alpha1.ScheduleActive, v1alpha1.ScheduleFloorNotReached}
 	if err := s.change(ctx, &r.Begin, s.begin, s.seen.high, active); err != nil {
 		return nil, err
 	}
 	if err := s.change(ctx, &r.End, s.end, s.seen.low, []string{v1alpha1.ScheduleIdle}); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.NotGivenBack, err = s.notGivenBack(ctx); err != nil {
 		return nil, err
 	}
 	r.ResidentMiB, r.PeakMiB = observe.ResidentMiB(pid), observe.PeakMiB(pid)
@@ -80,6 +86,22 @@ func (s *stage) change(ctx context.Context, c *Change, due time.Time, times map[
 	c.StatusWritesPerChange, c.EventWritesPerChange = (after.statuses-before.statuses)/n, (after.events-before.events)/n
 	s.say("all bounds right after %.1f s, all statuses after %.1f s; %.2f HPA writes per change, %.1f s of CPU", c.AllSeconds, c.StatusSeconds, c.HPAWritesPerChange, c.CPUSeconds)
 	return nil
+}
+
+// notGivenBack counts the HPAs that are not as their owner has made them.
+func (s *stage) notGivenBack(ctx context.Context) (int, error) {
+	var list autoscalingv2.HorizontalPodAutoscalerList
+	if err := s.client.List(ctx, &list); err != nil {
+		return 0, fmt.Errorf("listing HPAs: %w", err)
+	}
+	n := 0
+	for i := range list.Items {
+		owners := list.Items[i].ManagedFields
+		if len(list.Items[i].Annotations) > 0 || len(owners) != 1 || owners[0].Manager != owner || owners[0].Operation != s.options.operation() {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // until waits until a count has reached the number of HPAs.

@@ -11,28 +11,45 @@ import (
 	"io"
 	"runtime"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Options say what is measured.
 type Options struct {
-	HPAs     int // each with a ScaleSchedule of its own
+	HPAs     int  // each with a ScaleSchedule of its own
+	Apply    bool // the HPAs' owner applies them on the server's side, instead of creating them
 	Progress io.Writer
 }
 
 // DefaultOptions are the flags' defaults.
 func DefaultOptions() Options { return Options{HPAs: 5000, Progress: io.Discard} }
 
+// operation is how the HPAs' owner owns their fields.
+func (o Options) operation() metav1.ManagedFieldsOperationType {
+	if o.Apply {
+		return metav1.ManagedFieldsOperationApply
+	}
+	return metav1.ManagedFieldsOperationUpdate
+}
+
 // Result is one measurement.
 type Result struct {
-	HPAs int `json:"hpas"`
+	HPAs  int    `json:"hpas"`
+	Owner string `json:"owner"` // the operation with which the HPAs' owner owns their fields: Update or Apply
 	// Begin is the minute in which all windows begin, End that in which they end.
 	Begin Change `json:"begin"`
 	End   Change `json:"end"`
+	// NotGivenBack is how many HPAs still have something of ours at the end: an annotation, or a field in our name.
+	NotGivenBack int `json:"notGivenBack"`
 
 	ResidentMiB float64 `json:"residentMiB"` // of the scaler, at rest afterwards
 	PeakMiB     float64 `json:"peakMiB"`
 	// RestCPUPercent is what the scaler uses of a core while no window changes.
 	RestCPUPercent float64 `json:"restCPUPercent"`
+	// BusyPercent is for how much of that time somebody else on the machine waited for a processor. The seconds above are
+	// worth little where it is not small.
+	BusyPercent float64 `json:"busyPercent"`
 
 	CPUs int    `json:"cpus"`
 	Go   string `json:"go"`
@@ -69,7 +86,7 @@ func Run(ctx context.Context, o Options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	result.HPAs, result.CPUs, result.Go, result.Date = o.HPAs, runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format(time.DateOnly)
+	result.HPAs, result.Owner, result.CPUs, result.Go, result.Date = o.HPAs, string(o.operation()), runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format(time.DateOnly)
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(result)

@@ -15,6 +15,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -35,6 +36,7 @@ const (
 	perNamespace = 100
 	writers      = 16 // that set the stage up
 	scaler       = "scaler-0"
+	owner        = "owner" // the HPAs' field manager
 )
 
 // stage is the cluster, its objects and the scaler.
@@ -131,13 +133,16 @@ func (s *stage) makeObjects(ctx context.Context) error {
 			return fmt.Errorf("making a namespace: %w", err)
 		}
 	}
-	if err := s.each(ctx, "HPAs", func(ctx context.Context, i int) error { return s.client.Create(ctx, hpa(i)) }); err != nil {
+	from := time.Now()
+	if err := s.each(ctx, "HPAs", s.makeHPA); err != nil {
 		return fmt.Errorf("making HPAs: %w", err)
 	}
-	// Making 5,000 schedules and reading them takes the scaler less than half a second for a hundred; then it shall rest.
-	const perHundred = 700 * time.Millisecond
-	s.begin = time.Now().Add(time.Duration(s.options.HPAs/perNamespace)*perHundred + rest + time.Minute).Truncate(time.Second)
-	s.end = s.begin.Add(windowLength)
+	// Making schedules and reading them takes the scaler about four times as long as making the HPAs; then it shall rest.
+	// On an idle machine that is less than half a second for a hundred.
+	hundreds := time.Duration(s.options.HPAs/perNamespace + 1)
+	learning := max(hundreds*700*time.Millisecond, 6*time.Since(from))
+	s.begin = time.Now().Add(learning + rest + time.Minute).Truncate(time.Second)
+	s.end = s.begin.Add(windowLength + learning)
 	make := func(ctx context.Context, i int) error { return s.client.Create(ctx, s.schedule(i)) }
 	if err := s.each(ctx, "ScaleSchedules", make); err != nil {
 		return fmt.Errorf("making ScaleSchedules: %w", err)
@@ -145,8 +150,22 @@ func (s *stage) makeObjects(ctx context.Context) error {
 	return nil
 }
 
-// windowLength leaves time to settle and to rest between the two changes.
-const windowLength = 3 * time.Minute
+// windowLength leaves time to settle and to rest between the two changes, besides what many of them take.
+const windowLength = 2 * time.Minute
+
+func (s *stage) makeHPA(ctx context.Context, i int) error {
+	if !s.options.Apply {
+		return s.client.Create(ctx, hpa(i), client.FieldOwner(owner))
+	}
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(hpa(i))
+	if err != nil {
+		return err
+	}
+	delete(object, "status")
+	file := &unstructured.Unstructured{Object: object}
+	file.SetGroupVersionKind(autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"))
+	return s.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(file), client.FieldOwner(owner))
+}
 
 func hpa(i int) *autoscalingv2.HorizontalPodAutoscaler {
 	return &autoscalingv2.HorizontalPodAutoscaler{
