@@ -17,6 +17,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 )
 
 // All adapters are away for several of the HPA's periods, and come back.
@@ -62,7 +64,7 @@ func (s *stage) makeAndDeleteNamespace(t *testing.T) string {
 // goes waits until a namespace is gone: as long as discovery fails for one API, none goes.
 func (s *stage) goes(t *testing.T, ns string) {
 	t.Helper()
-	eventually(t, "the end of namespace "+ns, func() error {
+	stacktest.Eventually(t, "the end of namespace "+ns, func() error {
 		got, err := s.cluster.CoreV1().Namespaces().Get(t.Context(), ns, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil
@@ -119,7 +121,7 @@ func (s *stage) goesOnFor(t *testing.T, reads *log, d time.Duration) {
 	t.Helper()
 	time.Sleep(d)
 	begin := time.Now()
-	eventually(t, "a good read", func() error {
+	stacktest.Eventually(t, "a good read", func() error {
 		if len(reads.since(begin, succeeded)) == 0 {
 			return fmt.Errorf("none since %s", begin.Format(time.TimeOnly))
 		}
@@ -148,7 +150,7 @@ func (s *stage) stopInOrder(t *testing.T, name string) {
 	t.Helper()
 	pid := s.AdapterPID(name)
 	require.NoError(t, s.SignalAdapter(name, syscall.SIGTERM))
-	eventually(t, "the end of "+name, func() error {
+	stacktest.Eventually(t, "the end of "+name, func() error {
 		if err := syscall.Kill(pid, 0); err == nil {
 			return fmt.Errorf("process %d runs", pid)
 		}
@@ -180,7 +182,7 @@ kind: MetricRule
 metadata: {name: afterwards, namespace: $NS}
 spec: {query: sum(orders) + 1, interval: 5s, maxAge: 10s}
 `)
-	eventually(t, "the value of a rule that came after the restart", func() error {
+	stacktest.Eventually(t, "the value of a rule that came after the restart", func() error {
 		r := s.ask(question{"/apis/external.metrics.k8s.io/v1beta1/namespaces/" + s.ns + "/afterwards", 1, fmt.Sprint(ordersWaiting + 1)})
 		if r.err == nil {
 			require.NoError(t, r.wrong)

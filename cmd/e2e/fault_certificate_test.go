@@ -20,6 +20,7 @@ import (
 	aggregator "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
 
 	"github.com/plimsoll/plimsoll/cmd/stack"
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 )
 
 // The serving certificate is replaced under load, from the new CA's first day to the old one's last: no read fails. A
@@ -30,7 +31,7 @@ func TestFaultCertificateRotation(t *testing.T) {
 	reads := s.read(t, 4, 5*time.Millisecond)
 	s.restartInOrder(t, "--certificate-validity=7200h", "--certificate-propagation=5s", "--certificate-grace=10s")
 	after := before
-	eventually(t, "a new certificate in the Secret", func() error {
+	stacktest.Eventually(t, "a new certificate in the Secret", func() error {
 		after = s.secret(t)
 		if bytes.Equal(after.Data[corev1.TLSCertKey], before.Data[corev1.TLSCertKey]) {
 			return errors.New("the old one is there")
@@ -38,7 +39,7 @@ func TestFaultCertificateRotation(t *testing.T) {
 		return nil
 	})
 	s.serves(t, after.Data[corev1.TLSCertKey])
-	eventually(t, "the old CA's end", func() error {
+	stacktest.Eventually(t, "the old CA's end", func() error {
 		after = s.secret(t)
 		if n := bytes.Count(after.Data["ca.crt"], []byte("BEGIN CERTIFICATE")); n != 1 {
 			return fmt.Errorf("%d CAs are trusted", n)
@@ -60,7 +61,7 @@ func TestFaultCertificateLost(t *testing.T) {
 	emptied.Data = nil
 	_, err := s.cluster.CoreV1().Secrets(stack.Namespace).Update(t.Context(), emptied, metav1.UpdateOptions{})
 	require.NoError(t, err)
-	eventually(t, "a new certificate in the Secret", func() error {
+	stacktest.Eventually(t, "a new certificate in the Secret", func() error {
 		if got := s.secret(t).Data[corev1.TLSCertKey]; len(got) == 0 || bytes.Equal(got, before.Data[corev1.TLSCertKey]) {
 			return errors.New("there is none")
 		}
@@ -87,7 +88,7 @@ func (s *stage) serves(t *testing.T, want []byte) {
 	block, _ := pem.Decode(want)
 	require.NotNil(t, block)
 	for _, name := range adapterNames() {
-		eventually(t, "the new certificate at "+name, func() error {
+		stacktest.Eventually(t, "the new certificate at "+name, func() error {
 			dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // it is compared below
 			connection, err := dialer.DialContext(t.Context(), "tcp", s.AdapterAddress(name))
 			if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plimsoll/plimsoll/adapter/explain"
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 )
 
 // The first of two sources dies: the second takes over without a gap, and the first is used again once it is back.
@@ -27,7 +28,7 @@ func TestFaultFailover(t *testing.T) {
 	s := newStage(t)
 	first := s.realSource
 	second := s.anotherPrometheus(t)
-	eventually(t, "samples in the second source", func() error { return s.fresh(second) })
+	stacktest.Eventually(t, "samples in the second source", func() error { return s.fresh(second) })
 	s.restores(t, "start", "prometheus")
 	s.restartAdapters(t, first, "--prometheus-url="+second)
 	s.namesSource(t, first)
@@ -35,7 +36,7 @@ func TestFaultFailover(t *testing.T) {
 
 	s.component(t, "kill", "prometheus")
 	s.namesSource(t, second)
-	eventually(t, "a status that names the second source", func() error {
+	stacktest.Eventually(t, "a status that names the second source", func() error {
 		_, status, err := s.condition("", s.users)
 		if err == nil && status.Source != second {
 			err = fmt.Errorf("it names %s", status.Source)
@@ -54,7 +55,7 @@ func TestFaultFailover(t *testing.T) {
 func (s *stage) namesSource(t *testing.T, want string) {
 	t.Helper()
 	for _, metric := range []string{s.users, s.orders} {
-		eventually(t, "the source of "+metric, func() error {
+		stacktest.Eventually(t, "the source of "+metric, func() error {
 			body, err := s.get("/apis/query.plimsoll.dev/v1alpha1/namespaces/" + s.ns + "/metrics/" + metric + "/explain")
 			if err != nil {
 				return err

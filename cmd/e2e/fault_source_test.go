@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
@@ -43,9 +44,9 @@ func TestFaultPrometheusDown(t *testing.T) {
 // comesBack waits until the source answers with new samples; values must then be back within two intervals.
 func (s *stage) comesBack(t *testing.T, source string) {
 	t.Helper()
-	eventually(t, "new samples in the source", func() error { return s.fresh(source) })
+	stacktest.Eventually(t, "new samples in the source", func() error { return s.fresh(source) })
 	answers := time.Now()
-	eventually(t, "values", s.hasValues)
+	stacktest.Eventually(t, "values", s.hasValues)
 	require.Less(t, time.Since(answers), 2*interval+slack, "the time until values are back")
 	s.isWell(t)
 	for _, rule := range []string{s.users, s.orders} {

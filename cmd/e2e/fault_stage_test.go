@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
@@ -127,9 +128,9 @@ func (s *stage) exposeOrders(t *testing.T, orders int) {
 // isWell waits until both metrics have their values and both HPAs work with them.
 func (s *stage) isWell(t *testing.T) {
 	t.Helper()
-	eventually(t, "both metrics", s.hasValues)
+	stacktest.Eventually(t, "both metrics", s.hasValues)
 	for _, name := range []string{"shop", "worker"} {
-		eventually(t, "a working HPA "+name, func() error {
+		stacktest.Eventually(t, "a working HPA "+name, func() error {
 			hpa, err := s.cluster.AutoscalingV2().HorizontalPodAutoscalers(s.ns).Get(context.Background(), name, metav1.GetOptions{})
 			if err != nil {
 				return err

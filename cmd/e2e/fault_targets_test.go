@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
@@ -23,7 +24,7 @@ import (
 func TestFaultExporterHangs(t *testing.T) {
 	s := newStage(t)
 	reads := s.read(t, 2, 50*time.Millisecond)
-	resume := s.exporter.hang()
+	resume := s.exporter.Hang()
 	defer resume()
 	hung := time.Now()
 	for _, rule := range []string{s.users, s.orders} {
@@ -41,11 +42,11 @@ func TestFaultExporterHangs(t *testing.T) {
 // Half of the targets are gone: a sum would be halved, but the rule has a guard.
 func TestFaultHalfTheTargetsGone(t *testing.T) {
 	s := newStage(t)
-	first, second := newExporter(), newExporter()
-	t.Cleanup(first.server.Close)
-	t.Cleanup(second.server.Close)
-	for _, e := range []*exporter{first, second} {
-		e.set("", "half_users 20")
+	first, second := stacktest.NewExporter(), stacktest.NewExporter()
+	t.Cleanup(first.Close)
+	t.Cleanup(second.Close)
+	for _, e := range []*stacktest.Exporter{first, second} {
+		e.Set("", func() string { return "half_users 20" })
 	}
 	s.scrape(t, "pair", first, second)
 	s.apply(t, s.ns, `
@@ -58,7 +59,7 @@ spec: {query: 'sum(half_users)', guard: 'avg(up{job="pair"}) > 0.8', interval: 2
 	s.isWell(t)
 	reads := s.read(t, 2, 50*time.Millisecond) // 40, as the orders were, or an error
 
-	resume := second.hang()
+	resume := second.Hang()
 	defer resume()
 	hung := time.Now()
 	s.says(t, "", s.orders, v1alpha1.ReasonGuardFailed, `avg(up{job="pair"}) > 0.8`)
@@ -73,14 +74,14 @@ spec: {query: 'sum(half_users)', guard: 'avg(up{job="pair"}) > 0.8', interval: 2
 }
 
 // scrape adds a job to Prometheus' configuration, until the test ends.
-func (s *stage) scrape(t *testing.T, job string, targets ...*exporter) {
+func (s *stage) scrape(t *testing.T, job string, targets ...*stacktest.Exporter) {
 	t.Helper()
 	file := s.prometheusConfig()
 	before, err := os.ReadFile(file)
 	require.NoError(t, err)
 	after := string(before) + fmt.Sprintf("- job_name: %s\n  static_configs:\n", job)
 	for _, e := range targets {
-		after += fmt.Sprintf("  - targets: [%q]\n", e.server.Listener.Addr())
+		after += fmt.Sprintf("  - targets: [%q]\n", e.Address())
 	}
 	write := func(content []byte) {
 		require.NoError(t, os.WriteFile(file, content, 0o600))
@@ -92,7 +93,7 @@ func (s *stage) scrape(t *testing.T, job string, targets ...*exporter) {
 	t.Cleanup(func() { write(before) })
 	write([]byte(after))
 	// A target that was never scraped yet has no up either: the guard's average would hold over the others alone.
-	eventually(t, "a scrape of every target of "+job, func() error {
+	stacktest.Eventually(t, "a scrape of every target of "+job, func() error {
 		got, err := s.prometheusCount(fmt.Sprintf("up{job=%q} == 1", job))
 		if err == nil && got != len(targets) {
 			err = fmt.Errorf("%d of %d targets are up", got, len(targets))

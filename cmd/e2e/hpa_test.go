@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 )
 
 // calm keeps tests short: no stabilisation, no limits on steps.
@@ -65,7 +67,7 @@ func TestTheHPAFollowsOnlineUsers(t *testing.T) {
 func (w *world) spread(t *testing.T, ns string, users float64) {
 	t.Helper()
 	var pods []string
-	eventually(t, "pods to spread users over", func() error {
+	stacktest.Eventually(t, "pods to spread users over", func() error {
 		want, err := w.replicas(ns, "shop")
 		if err != nil {
 			return err
@@ -150,14 +152,14 @@ spec: {metric: temperature-$NS, query: "avg by (node) (temperature{tenant=\"$NS\
 		"63":     "/namespaces/" + ns + "/nodes/e2e-node-0/temperature-" + ns,
 	} {
 		for _, version := range []string{"v1beta2", "v1beta1"} {
-			eventually(t, path, func() error {
+			stacktest.Eventually(t, path, func() error {
 				body, err := w.get("/apis/custom.metrics.k8s.io/" + version + path)
 				return wants(body, err, `"value":"`+what+`"`)
 			})
 		}
 	}
 	path := "/apis/custom.metrics.k8s.io/v1beta2/namespaces/" + ns + "/services/*/hits"
-	eventually(t, "services by label", func() error {
+	stacktest.Eventually(t, "services by label", func() error {
 		body, err := w.getQuery(path, "labelSelector=tier%3Dweb")
 		return wants(body, err, `"name":"front"`)
 	})
@@ -173,7 +175,7 @@ func TestProtobufAndJSONSayTheSame(t *testing.T) {
 	pods := w.deploy(t, ns, "shop", 3)
 	w.expose(t, ns, series("online_users", ns, pods, 31.5))
 	w.apply(t, ns, usersRule)
-	eventually(t, "three values", func() error {
+	stacktest.Eventually(t, "three values", func() error {
 		got, err := w.values(podsPath(ns, "online_users"))
 		if err == nil && len(got) != 3 {
 			err = fmt.Errorf("%d values", len(got))

@@ -6,12 +6,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/plimsoll/plimsoll/cmd/stack"
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 )
 
 // shared is the one cluster of this package's tests; each test has namespaces of its own.
@@ -27,7 +24,7 @@ var shared *world
 // world is a stack with a Prometheus that collects from an exporter whose words are the tests'.
 type world struct {
 	*stack.Stack
-	exporter *exporter
+	exporter *stacktest.Exporter
 	cluster  kubernetes.Interface
 	objects  dynamic.Interface
 }
@@ -56,7 +53,7 @@ func run(m *testing.M) int {
 	shared = w
 	code := m.Run()
 	if code != 0 {
-		w.printLogs()
+		stacktest.WriteLogs(os.Stderr, w.Stack)
 	}
 	if err := w.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "the tests' cluster does not end:", err)
@@ -67,16 +64,9 @@ func run(m *testing.M) int {
 
 // newWorld starts a cluster, a Prometheus that scrapes every second, and adapters.
 func newWorld(dir string, adapters int) (*world, error) {
-	w := &world{exporter: newExporter()}
+	w := &world{exporter: stacktest.NewExporter()}
 	config := filepath.Join(dir, "prometheus.yaml")
-	text := fmt.Sprintf(`
-global: {scrape_interval: 1s, scrape_timeout: 900ms}
-scrape_configs:
-- job_name: app
-  honor_labels: true
-  static_configs: [{targets: [%q]}]
-`, w.exporter.server.Listener.Addr())
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	if err := stacktest.WritePrometheusConfig(config, w.exporter, ""); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute) // a cold build of Kubernetes
@@ -94,75 +84,4 @@ scrape_configs:
 	}
 	w.objects, err = dynamic.NewForConfig(s.RESTConfig)
 	return w, err
-}
-
-func (w *world) printLogs() {
-	logs, _ := filepath.Glob(filepath.Join(w.Dir, "adapters", "*.log"))
-	for _, file := range logs {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		lines := strings.Split(strings.TrimSpace(string(content)), "\n")
-		fmt.Fprintf(os.Stderr, "== the end of %s\n%s\n", filepath.Base(file), strings.Join(lines[max(0, len(lines)-15):], "\n"))
-	}
-}
-
-// exporter is an application's /metrics: each test sets the series of its own name, and may let the whole exporter hang.
-type exporter struct {
-	server *httptest.Server
-
-	mu     sync.Mutex
-	series map[string]string
-	hangs  chan struct{} // closed to let go; nil: it answers
-}
-
-func newExporter() *exporter {
-	e := &exporter{series: map[string]string{}}
-	e.server = httptest.NewServer(e)
-	return e
-}
-
-// set replaces what the exporter says under a test's name; "" takes it away.
-func (e *exporter) set(name, text string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if text == "" {
-		delete(e.series, name)
-		return
-	}
-	e.series[name] = text
-}
-
-// hang lets every scrape wait until the returned function is called.
-func (e *exporter) hang() (resume func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	let := make(chan struct{})
-	e.hangs = let
-	return sync.OnceFunc(func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.hangs = nil
-		close(let)
-	})
-}
-
-func (e *exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e.mu.Lock()
-	hangs := e.hangs
-	var text strings.Builder
-	for _, s := range e.series {
-		text.WriteString(strings.TrimSpace(s) + "\n")
-	}
-	e.mu.Unlock()
-	if hangs != nil {
-		select {
-		case <-hangs:
-		case <-r.Context().Done():
-		}
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-	_, _ = w.Write([]byte(text.String()))
 }

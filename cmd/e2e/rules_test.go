@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/discovery"
 	custom "k8s.io/metrics/pkg/apis/custom_metrics/v1beta2"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
@@ -83,7 +84,7 @@ spec: {query: '%s', interval: 5s%s}
 		w.apply(t, ns, fmt.Sprintf(template, c.name, c.query, c.more))
 		w.says(t, ns, c.name, c.reason, c.words)
 	}
-	eventually(t, "the good rule's value", func() error {
+	stacktest.Eventually(t, "the good rule's value", func() error {
 		body, err := w.get(externalPath(ns, "good"))
 		return wants(body, err, `"value":"3"`)
 	})
@@ -111,14 +112,14 @@ spec: {query: '`+query+`', interval: 5s}
 	}
 	for query, want := range map[string]string{"sum(orders)": `"3"`, "sum(orders) * 2": `"6"`, "sum(orders) / 2": `"1500m"`} {
 		rule(query)
-		eventually(t, query, func() error {
+		stacktest.Eventually(t, query, func() error {
 			body, err := w.get(externalPath(ns, "orders"))
 			return wants(body, err, `"value":`+want)
 		})
 	}
 	rule("sum by (")
 	w.says(t, ns, "orders", "ParseError", "does not parse")
-	eventually(t, "an error that says why there is no value", func() error {
+	stacktest.Eventually(t, "an error that says why there is no value", func() error {
 		_, err := w.get(externalPath(ns, "orders"))
 		if err == nil || !strings.Contains(err.Error(), "is not in force") {
 			return fmt.Errorf("it says %w", errors.Join(err, errors.New("(not that the rule is not in force)")))
@@ -148,7 +149,7 @@ func TestAnUnknownMetricNamesItsNeighbours(t *testing.T) {
 	t.Parallel()
 	w, ns := shared, shared.newNamespace(t)
 	w.apply(t, ns, usersRule)
-	eventually(t, "404 with near matches", func() error {
+	stacktest.Eventually(t, "404 with near matches", func() error {
 		_, err := w.get(podsPath(ns, "onlin_user"))
 		if !apierrors.IsNotFound(err) || !strings.Contains(err.Error(), "online_users") {
 			return fmt.Errorf("it says %w", err)
@@ -171,7 +172,7 @@ spec: {query: sum(orders), interval: 5s}
 		client, err := discovery.NewDiscoveryClientForConfig(w.RESTConfig)
 		require.NoError(t, err)
 		client.UseLegacyDiscovery = legacy
-		eventually(t, name+" discovery", func() error {
+		stacktest.Eventually(t, name+" discovery", func() error {
 			_, lists, err := client.ServerGroupsAndResources()
 			if err != nil {
 				return err
@@ -202,7 +203,7 @@ func TestTimesAreTheSamplesOwn(t *testing.T) {
 	w.expose(t, ns, series("online_users", ns, pods, 40))
 	w.apply(t, ns, usersRule)
 	first := time.Time{}
-	eventually(t, "a value", func() error {
+	stacktest.Eventually(t, "a value", func() error {
 		got, err := w.values(podsPath(ns, "online_users"))
 		if err != nil || len(got) != 2 {
 			return fmt.Errorf("%d values: %w", len(got), err)
@@ -210,20 +211,20 @@ func TestTimesAreTheSamplesOwn(t *testing.T) {
 		first = got[pods[0]].Timestamp.Time
 		return nil
 	})
-	eventually(t, "a later sample", func() error {
+	stacktest.Eventually(t, "a later sample", func() error {
 		got, err := w.values(podsPath(ns, "online_users"))
 		if err == nil && !got[pods[0]].Timestamp.After(first) {
 			err = errors.New("the time stands still")
 		}
 		return err
 	})
-	resume := w.exporter.hang()
+	resume := w.exporter.Hang()
 	defer resume()
 	hung := time.Now()
-	eventually(t, "an error", func() error {
+	stacktest.Eventually(t, "an error", func() error {
 		got, err := w.values(podsPath(ns, "online_users"))
 		if err != nil {
-			return nil
+			return nil //nolint:nilerr // it is what is waited for
 		}
 		for _, v := range got {
 			// One scrape may have been under way, and seconds are rounded.
@@ -233,7 +234,7 @@ func TestTimesAreTheSamplesOwn(t *testing.T) {
 		return errors.New("values still")
 	})
 	resume()
-	eventually(t, "values again", func() error {
+	stacktest.Eventually(t, "values again", func() error {
 		_, err := w.values(podsPath(ns, "online_users"))
 		return err
 	})
@@ -251,7 +252,7 @@ kind: MetricRule
 metadata: {name: all-orders, namespace: $NS}
 spec: {query: 'sum(secret_orders) or sum(secret_orders{namespace="`+theirs+`"})', interval: 5s}
 `)
-	eventually(t, "the rule's own series only", func() error {
+	stacktest.Eventually(t, "the rule's own series only", func() error {
 		body, err := w.get(externalPath(mine, "all-orders"))
 		return wants(body, err, `"value":"3"`)
 	})
@@ -260,7 +261,7 @@ spec: {query: 'sum(secret_orders) or sum(secret_orders{namespace="`+theirs+`"})'
 		rbacv1.PolicyRule{APIGroups: []string{"external.metrics.k8s.io"}, Resources: []string{"all-orders"}, Verbs: []string{"list"}},
 		rbacv1.PolicyRule{APIGroups: []string{"query.plimsoll.dev"}, Resources: []string{"sources/proxy"}, Verbs: []string{"get", "create"}})
 	read := func(path string) ([]byte, error) { return ask(reader, path) }
-	eventually(t, "a read by one who may", func() error {
+	stacktest.Eventually(t, "a read by one who may", func() error {
 		body, err := read(externalPath(mine, "all-orders") + "?labelSelector=x%21%3Dy")
 		return wants(body, err, `"value":"3"`)
 	})
@@ -290,7 +291,7 @@ func TestExplain(t *testing.T) {
 	w.expose(t, ns, series("online_users", ns, pods, 31.5))
 	w.apply(t, ns, usersRule+"---"+usersHPA)
 	path := "/apis/query.plimsoll.dev/v1alpha1/namespaces/" + ns + "/metrics/online_users/explain"
-	eventually(t, "an explanation", func() error {
+	stacktest.Eventually(t, "an explanation", func() error {
 		body, err := w.get(path)
 		for _, part := range []string{`"value":31.5`, `"kind":"HorizontalPodAutoscaler"`, `"name":"shop"`, `"usable":true`, `"query":"sum by (namespace, pod) (online_users)"`, pods[0], w.PrometheusURL} {
 			err = wants(body, err, part)

@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -19,28 +17,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
-
-// patience is how long a state may take to come about on a busy machine. The API server asks for discovery documents once a
-// minute.
-const patience = 3 * time.Minute
-
-// eventually waits for a state and fails with the last thing that stood in its way.
-func eventually(t *testing.T, what string, state func() error) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := state()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s did not come about within %s: %v", what, patience, err)
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-}
 
 // newNamespace makes a namespace that goes with the test.
 func (w *world) newNamespace(t *testing.T) string {
@@ -62,8 +41,9 @@ func (w *world) apply(t *testing.T, ns, yaml string) {
 // expose sets the exporter's series for a namespace, in which $NS is the namespace, until the test ends.
 func (w *world) expose(t *testing.T, ns, series string) {
 	t.Helper()
-	w.exporter.set(ns, strings.ReplaceAll(series, "$NS", ns))
-	t.Cleanup(func() { w.exporter.set(ns, "") })
+	text := strings.ReplaceAll(series, "$NS", ns)
+	w.exporter.Set(ns, func() string { return text })
+	t.Cleanup(func() { w.exporter.Set(ns, nil) })
 }
 
 // get reads a path of the API as an administrator; an error says what the server's Status says.
@@ -96,7 +76,7 @@ spec:
     spec: {containers: [{name: app, image: app}]}
 `, name, replicas))
 	var names []string
-	eventually(t, "running pods", func() error {
+	stacktest.Eventually(t, "running pods", func() error {
 		var err error
 		names, err = w.runningPods(ns, name)
 		if err == nil && len(names) != replicas {
@@ -142,7 +122,7 @@ func (w *world) replicas(ns, name string) (int32, error) {
 // scaledTo waits for a number of replicas.
 func (w *world) scaledTo(t *testing.T, ns, name string, want int32) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d replicas of %s", want, name), func() error {
+	stacktest.Eventually(t, fmt.Sprintf("%d replicas of %s", want, name), func() error {
 		got, err := w.replicas(ns, name)
 		if err == nil && got != want {
 			err = fmt.Errorf("it has %d replicas; the HPA says: %s", got, w.hpaSays(ns, name))
@@ -156,13 +136,7 @@ func (w *world) hpaSays(ns, name string) string {
 	if err != nil {
 		return err.Error()
 	}
-	var out []string
-	for _, c := range hpa.Status.Conditions {
-		if c.Type != autoscalingv2.AbleToScale {
-			out = append(out, fmt.Sprintf("%s=%s (%s)", c.Type, c.Status, c.Message))
-		}
-	}
-	return strings.Join(out, "; ")
+	return stacktest.Says(hpa)
 }
 
 // condition reads the Ready condition of a rule.
@@ -190,7 +164,7 @@ func (w *world) condition(ns, name string) (*metav1.Condition, *v1alpha1.MetricR
 func (w *world) says(t *testing.T, ns, name, reason, words string) *v1alpha1.MetricRuleStatus {
 	t.Helper()
 	var status *v1alpha1.MetricRuleStatus
-	eventually(t, "reason "+reason+" of rule "+name, func() error {
+	stacktest.Eventually(t, "reason "+reason+" of rule "+name, func() error {
 		c, s, err := w.condition(ns, name)
 		if err != nil {
 			return err

@@ -6,12 +6,14 @@ package scaler
 
 import (
 	"context"
+	"os"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/target"
@@ -24,7 +26,7 @@ func TestFaultOfTheWholeCluster(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		if t.Failed() {
-			w.printLogs()
+			stacktest.WriteLogs(os.Stderr, w.Stack)
 		}
 		require.NoError(t, w.stop())
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/utils/ptr"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/record"
@@ -63,7 +64,7 @@ func (s *scene) sinksAtOnce(t *testing.T) {
 	s.event(t, "BoundsSinking", "minReplicas sinks from")
 	s.override(t, record.Override{Min: ptr.To(s.base.Min), Until: time.Now().Add(closing)})
 	s.bounds(t, s.base.Min, s.base.Max)
-	eventually(t, "the end of the override", func() error {
+	stacktest.Eventually(t, "the end of the override", func() error {
 		if hpa, err := s.readHPA(); err != nil || hpa.Annotations[record.BaseAnnotation] != "" {
 			return fmt.Errorf("still kept: %v %w", kept(hpa), err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/situation"
@@ -48,7 +49,7 @@ func TestFaultWindowWithARaisedMaxEndsUnderFullLoad(t *testing.T) {
 // limited waits until the HPA wants more than it may have.
 func (s *scene) limited(t *testing.T) {
 	t.Helper()
-	eventually(t, "an HPA at its maximum", func() error {
+	stacktest.Eventually(t, "an HPA at its maximum", func() error {
 		hpa, err := s.readHPA()
 		if err != nil {
 			return err
@@ -58,6 +59,6 @@ func (s *scene) limited(t *testing.T) {
 				return nil
 			}
 		}
-		return errors.New(says(hpa))
+		return errors.New(stacktest.Says(hpa))
 	})
 }

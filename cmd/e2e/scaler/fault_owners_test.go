@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/situation"
@@ -144,7 +145,7 @@ func TestFaultNamespaceDeleted(t *testing.T) {
 	stays.bounds(t, 12, 20)
 	stays.closes(t, w)
 	stays.restored(t)
-	eventually(t, "the end of the namespace", func() error {
+	stacktest.Eventually(t, "the end of the namespace", func() error {
 		err := goes.client.Get(context.Background(), client.ObjectKeyFromObject(namespace), namespace)
 		switch {
 		case apierrors.IsNotFound(err):

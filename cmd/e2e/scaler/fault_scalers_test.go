@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
@@ -101,7 +102,7 @@ func TestFaultLeaderChange(t *testing.T) {
 		first := s.theLeader(t)
 		require.NoError(t, s.SignalScaler(first, syscall.SIGSTOP))
 		var second string
-		eventually(t, "another leader", func() error {
+		stacktest.Eventually(t, "another leader", func() error {
 			var err error
 			if second, err = s.leader(); err == nil && second == first {
 				err = fmt.Errorf("%s leads still", first)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
@@ -47,7 +48,7 @@ func newForesight(t *testing.T, w *world, base bounds.Bounds, low, high int) *sc
 // setWave lets the demand go up and down. What a plain HPA holds at the lowest point is what is watched.
 func (s *scene) setWave(low, high int) {
 	s.setDemand(low)
-	s.exporter.set(s.ns, wave(float64(low), float64(high)))
+	s.expose(wave(float64(low), float64(high)))
 }
 
 func (s *scene) foresee(t *testing.T, mode v1alpha1.ForecastMode) {
@@ -58,7 +59,7 @@ func (s *scene) foresee(t *testing.T, mode v1alpha1.ForecastMode) {
 // forecastIs waits for a state of the forecast.
 func (s *scene) forecastIs(t *testing.T, what string, is func(*v1alpha1.ScaleForecast) bool) {
 	t.Helper()
-	eventually(t, "a forecast that is "+what, func() error {
+	stacktest.Eventually(t, "a forecast that is "+what, func() error {
 		forecast := new(v1alpha1.ScaleForecast)
 		if err := s.client.Get(context.Background(), types.NamespacedName{Namespace: s.ns, Name: "soon"}, forecast); err != nil {
 			return err

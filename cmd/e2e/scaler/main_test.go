@@ -7,10 +7,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 )
 
 // shared is the cluster that tests use side by side, each in namespaces of its own.
@@ -38,7 +39,7 @@ func run(m *testing.M) int {
 	shared = w
 	code := m.Run()
 	if code != 0 {
-		w.printLogs()
+		stacktest.WriteLogs(os.Stderr, w.Stack)
 	}
 	if found := w.refusals(); len(found) > 0 {
 		fmt.Fprintf(os.Stderr, "the scaler lacks rights:\n%s\n", strings.Join(found, "\n"))
@@ -56,19 +57,4 @@ const startWithin = 15 * time.Minute
 
 func startContext() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), startWithin)
-}
-
-// printLogs shows the end of every log of Plimsoll's processes.
-func (w *world) printLogs() {
-	for _, folder := range []string{"adapters", "scalers"} {
-		logs, _ := filepath.Glob(filepath.Join(w.Dir, folder, "*.log"))
-		for _, file := range logs {
-			content, err := os.ReadFile(file)
-			if err != nil {
-				continue
-			}
-			lines := strings.Split(strings.TrimSpace(string(content)), "\n")
-			fmt.Fprintf(os.Stderr, "== the end of %s\n%s\n", filepath.Base(file), strings.Join(lines[max(0, len(lines)-25):], "\n"))
-		}
-	}
 }

@@ -35,7 +35,7 @@ func wave(low, high float64) func(time.Time) float64 {
 func (s *scene) push(t *testing.T, demand func(time.Time) float64, since time.Duration) {
 	t.Helper()
 	labels := []prompb.Label{
-		{Name: "__name__", Value: "demand"}, {Name: "instance", Value: s.exporter.server.Listener.Addr().String()},
+		{Name: "__name__", Value: "demand"}, {Name: "instance", Value: s.exporter.Address()},
 		{Name: "job", Value: "app"}, {Name: "namespace", Value: s.ns},
 	}
 	series := prompb.TimeSeries{Labels: labels}

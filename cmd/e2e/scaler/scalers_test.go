@@ -20,6 +20,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/plimsoll/plimsoll/cmd/stack"
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 )
 
 func scalerName(i int) string { return fmt.Sprintf("scaler-%d", i) }
@@ -63,7 +64,7 @@ func leads(address string) bool {
 func (w *world) theLeader(t *testing.T) string {
 	t.Helper()
 	var name string
-	eventually(t, "a leader", func() error {
+	stacktest.Eventually(t, "a leader", func() error {
 		var err error
 		name, err = w.leader()
 		return err

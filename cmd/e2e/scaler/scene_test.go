@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/bounds"
 )
 
@@ -96,7 +97,7 @@ func newSceneOwned(t *testing.T, w *world, base bounds.Bounds, demand int, apply
 
 func (s *scene) end(t *testing.T) {
 	fell := s.watch.end(s.ns)
-	s.exporter.set(s.ns, nil)
+	s.exporter.Set(s.ns, nil)
 	if t.Failed() {
 		s.describe(t)
 	}
@@ -130,13 +131,18 @@ func (s *scene) setDemand(demand int) {
 	if s.plain() < least {
 		s.watch.atLeast(s.ns, s.plain())
 	}
-	s.exporter.set(s.ns, func(time.Time) float64 { return float64(demand) })
+	s.expose(func(time.Time) float64 { return float64(demand) })
+}
+
+// expose lets the exporter show a demand.
+func (s *scene) expose(demand func(time.Time) float64) {
+	s.exporter.Set(s.ns, func() string { return fmt.Sprintf("demand{namespace=%q} %g", s.ns, demand(time.Now())) })
 }
 
 // steady waits until the HPA works and holds what the plain one would; from then on it must.
 func (s *scene) steady(t *testing.T) {
 	t.Helper()
-	eventually(t, "an HPA that follows its metric", func() error {
+	stacktest.Eventually(t, "an HPA that follows its metric", func() error {
 		hpa, err := s.readHPA()
 		if err != nil {
 			return err
@@ -156,15 +162,7 @@ func (s *scene) follows(hpa *autoscalingv2.HorizontalPodAutoscaler) error {
 	case err != nil:
 		return err
 	case !active || has < s.plain():
-		return fmt.Errorf("%d replicas, not %d; the HPA says: %s", has, s.plain(), says(hpa))
+		return fmt.Errorf("%d replicas, not %d; the HPA says: %s", has, s.plain(), stacktest.Says(hpa))
 	}
 	return nil
-}
-
-func says(hpa *autoscalingv2.HorizontalPodAutoscaler) string {
-	var out []string
-	for _, c := range hpa.Status.Conditions {
-		out = append(out, fmt.Sprintf("%s=%s (%s)", c.Type, c.Status, c.Message))
-	}
-	return strings.Join(out, "; ")
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/record"
@@ -170,7 +171,7 @@ spec:
 // batchHas waits for replicas of the Deployment without an HPA.
 func (s *scene) batchHas(t *testing.T, want int32) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d replicas of batch", want), func() error {
+	stacktest.Eventually(t, fmt.Sprintf("%d replicas of batch", want), func() error {
 		d := new(appsv1.Deployment)
 		if err := s.client.Get(t.Context(), types.NamespacedName{Namespace: s.ns, Name: "batch"}, d); err != nil {
 			return err

@@ -19,30 +19,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/record"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
-
-// patience is how long a state may take to come about on a busy machine.
-const patience = 4 * time.Minute
-
-// eventually waits for a state and fails with the last thing that stood in its way.
-func eventually(t *testing.T, what string, state func() error) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := state()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s did not come about within %s: %v", what, patience, err)
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-}
 
 func (s *scene) key() types.NamespacedName { return types.NamespacedName{Namespace: s.ns, Name: app} }
 
@@ -69,7 +51,7 @@ func (s *scene) replicas() (int32, error) {
 // scaledTo waits for a number of replicas.
 func (s *scene) scaledTo(t *testing.T, want int32) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d replicas", want), func() error {
+	stacktest.Eventually(t, fmt.Sprintf("%d replicas", want), func() error {
 		got, err := s.replicas()
 		if err == nil && got != want {
 			err = fmt.Errorf("it has %d", got)
@@ -82,7 +64,7 @@ func (s *scene) scaledTo(t *testing.T, want int32) {
 func (s *scene) bounds(t *testing.T, lowest, highest int32) {
 	t.Helper()
 	want := bounds.Bounds{Min: lowest, Max: highest}
-	eventually(t, fmt.Sprintf("bounds %d..%d", lowest, highest), func() error {
+	stacktest.Eventually(t, fmt.Sprintf("bounds %d..%d", lowest, highest), func() error {
 		hpa, err := s.readHPA()
 		if err != nil {
 			return err
@@ -108,7 +90,7 @@ func kept(hpa *autoscalingv2.HorizontalPodAutoscaler) map[string]string {
 // whom they belonged to before.
 func (s *scene) restored(t *testing.T) {
 	t.Helper()
-	eventually(t, "the user's own bounds and their ownership", func() error {
+	stacktest.Eventually(t, "the user's own bounds and their ownership", func() error {
 		hpa, err := s.readHPA()
 		if err != nil {
 			return err
@@ -156,7 +138,7 @@ func (s *scene) schedule(name string) (*v1alpha1.ScaleSchedule, error) {
 func (s *scene) says(t *testing.T, name, reason string) *v1alpha1.ScaleSchedule {
 	t.Helper()
 	var found *v1alpha1.ScaleSchedule
-	eventually(t, "reason "+reason+" of ScaleSchedule "+name, func() error {
+	stacktest.Eventually(t, "reason "+reason+" of ScaleSchedule "+name, func() error {
 		var err error
 		if found, err = s.schedule(name); err != nil {
 			return err
@@ -174,7 +156,7 @@ func (s *scene) says(t *testing.T, name, reason string) *v1alpha1.ScaleSchedule 
 // event waits for an event on the HPA whose note has all the words.
 func (s *scene) event(t *testing.T, reason string, words ...string) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("event %s with %q", reason, words), func() error {
+	stacktest.Eventually(t, fmt.Sprintf("event %s with %q", reason, words), func() error {
 		var all []string
 		var list corev1.EventList
 		if err := s.client.List(context.Background(), &list, client.InNamespace(s.ns)); err != nil {
@@ -216,7 +198,7 @@ func (s *scene) annotateObject(t *testing.T, object client.Object, name, value s
 func (s *scene) describe(t *testing.T) {
 	if hpa, err := s.readHPA(); err == nil {
 		has, _ := s.replicas()
-		t.Logf("%s: HPA %+v, kept %v, owners %v, %d replicas; %s", s.ns, situation.LiveBounds(hpa), kept(hpa), ownersOf(hpa), has, says(hpa))
+		t.Logf("%s: HPA %+v, kept %v, owners %v, %d replicas; %s", s.ns, situation.LiveBounds(hpa), kept(hpa), ownersOf(hpa), has, stacktest.Says(hpa))
 	}
 	var schedules v1alpha1.ScaleScheduleList
 	_ = s.client.List(context.Background(), &schedules, client.InNamespace(s.ns))
@@ -233,7 +215,7 @@ func (s *scene) describe(t *testing.T) {
 // floorBetween waits for a minReplicas in a range.
 func (s *scene) floorBetween(t *testing.T, lowest, highest int32) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("a floor from %d to %d", lowest, highest), func() error {
+	stacktest.Eventually(t, fmt.Sprintf("a floor from %d to %d", lowest, highest), func() error {
 		hpa, err := s.readHPA()
 		if err != nil {
 			return err
@@ -248,7 +230,7 @@ func (s *scene) floorBetween(t *testing.T, lowest, highest int32) {
 // passes waits until a time is over.
 func (s *scene) passes(t *testing.T, moment time.Time) {
 	t.Helper()
-	eventually(t, "the time "+moment.Format(time.TimeOnly), func() error {
+	stacktest.Eventually(t, "the time "+moment.Format(time.TimeOnly), func() error {
 		if left := time.Until(moment); left > 0 {
 			return fmt.Errorf("it is %s away", left)
 		}
@@ -260,7 +242,7 @@ func (s *scene) passes(t *testing.T, moment time.Time) {
 // be left, which has its time.
 func (s *scene) ownBounds(t *testing.T) {
 	t.Helper()
-	eventually(t, "the user's own bounds and their ownership", func() error {
+	stacktest.Eventually(t, "the user's own bounds and their ownership", func() error {
 		hpa, err := s.readHPA()
 		if err != nil {
 			return err

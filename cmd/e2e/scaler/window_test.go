@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/record"
 )
@@ -78,7 +79,7 @@ func (s *scene) knowsTheEnd(t *testing.T, w window) {
 	if !strings.Contains(w.fields, "minReplicas") {
 		return // it holds no floor
 	}
-	eventually(t, "a record of the end of window "+w.name, func() error {
+	stacktest.Eventually(t, "a record of the end of window "+w.name, func() error {
 		hpa, err := s.readHPA()
 		if err != nil {
 			return err
@@ -100,7 +101,7 @@ const longestRamp = 2 * time.Minute
 // isOver waits until a window that closes is over, and the scaler has seen that.
 func (s *scene) isOver(t *testing.T, w window) {
 	t.Helper()
-	eventually(t, "the end of window "+w.name, func() error {
+	stacktest.Eventually(t, "the end of window "+w.name, func() error {
 		schedule, err := s.schedule(w.name)
 		if err == nil && schedule.Status.Active != "" {
 			err = fmt.Errorf("still active: %s", schedule.Status.Active)

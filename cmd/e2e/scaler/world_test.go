@@ -4,7 +4,6 @@ package scaler
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/cmd/stack"
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
@@ -23,7 +23,7 @@ import (
 type world struct {
 	*stack.Stack
 	client   client.WithWatch
-	exporter *exporter
+	exporter *stacktest.Exporter
 	watch    *replicaWatch
 
 	scalers sync.RWMutex // written by what starts and ends scalers, read by what needs one: a stack is not for several goroutines at once
@@ -37,7 +37,7 @@ func newWorld(name string, scalers int) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{exporter: newExporter(), dir: dir, quit: make(chan struct{})}
+	w := &world{exporter: stacktest.NewExporter(), dir: dir, quit: make(chan struct{})}
 	if err := w.start(name, scalers); err != nil {
 		return nil, errors.Join(err, w.stop())
 	}
@@ -47,15 +47,7 @@ func newWorld(name string, scalers int) (*world, error) {
 func (w *world) start(name string, scalers int) error {
 	config := filepath.Join(w.dir, "prometheus.yaml")
 	// Out of order: a forecast's tests push the history of a demand that began before they did.
-	text := fmt.Sprintf(`
-global: {scrape_interval: 1s, scrape_timeout: 900ms}
-storage: {tsdb: {out_of_order_time_window: 2h}}
-scrape_configs:
-- job_name: app
-  honor_labels: true
-  static_configs: [{targets: [%q]}]
-`, w.exporter.server.Listener.Addr())
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	if err := stacktest.WritePrometheusConfig(config, w.exporter, "storage: {tsdb: {out_of_order_time_window: 2h}}\n"); err != nil {
 		return err
 	}
 	ctx, cancel := startContext()
@@ -101,7 +93,7 @@ func (w *world) connect() error {
 
 func (w *world) stop() error {
 	close(w.quit)
-	w.exporter.server.Close()
+	w.exporter.Close()
 	var err error
 	if w.Stack != nil {
 		err = w.Stop()
