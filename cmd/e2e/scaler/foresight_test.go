@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
@@ -69,20 +68,4 @@ func (s *scene) forecastIs(t *testing.T, what string, is func(*v1alpha1.ScaleFor
 		}
 		return nil
 	})
-}
-
-func (s *scene) deleteForecast(t *testing.T) {
-	t.Helper()
-	forecast := new(v1alpha1.ScaleForecast)
-	forecast.Namespace, forecast.Name = s.ns, "soon"
-	require.NoError(t, s.client.Delete(t.Context(), forecast))
-}
-
-func reasonOf(f *v1alpha1.ScaleForecast) string {
-	for _, c := range f.Status.Conditions {
-		if c.Type == v1alpha1.ConditionReady {
-			return c.Reason
-		}
-	}
-	return ""
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -222,40 +221,6 @@ func (s *scene) floorBetween(t *testing.T, lowest, highest int32) {
 		}
 		if floor := situation.LiveBounds(hpa).Min; floor < lowest || floor > highest {
 			return fmt.Errorf("it is %d", floor)
-		}
-		return nil
-	})
-}
-
-// passes waits until a time is over.
-func (s *scene) passes(t *testing.T, moment time.Time) {
-	t.Helper()
-	stacktest.Eventually(t, "the time "+moment.Format(time.TimeOnly), func() error {
-		if left := time.Until(moment); left > 0 {
-			return fmt.Errorf("it is %s away", left)
-		}
-		return nil
-	})
-}
-
-// ownBounds waits until the user's own bounds are back and belong to their owner. Of Plimsoll, the memory of reverts may
-// be left, which has its time.
-func (s *scene) ownBounds(t *testing.T) {
-	t.Helper()
-	stacktest.Eventually(t, "the user's own bounds and their ownership", func() error {
-		hpa, err := s.readHPA()
-		if err != nil {
-			return err
-		}
-		kept, err := record.Parse(hpa.Annotations)
-		live, owners := situation.LiveBounds(hpa), ownersOf(hpa)
-		switch {
-		case err != nil:
-			return err
-		case live != s.base || !slices.Equal(owners, s.owners):
-			return fmt.Errorf("bounds are %d..%d of %v, not %d..%d of %v", live.Min, live.Max, owners, s.base.Min, s.base.Max, s.owners)
-		case kept.State.Applied != nil || kept.State.Tail != nil || len(kept.Owners) > 0:
-			return fmt.Errorf("still kept: %+v", kept)
 		}
 		return nil
 	})

@@ -71,13 +71,6 @@ func (w *replicaWatch) lookAtBounds(object any) {
 	w.live[hpa.Namespace] = now
 }
 
-// changesOf is how often the bounds of a namespace's HPA were changed so far.
-func (w *replicaWatch) changesOf(ns string) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.changes[ns]
-}
-
 // judge notes a namespace whose Deployment has too few replicas. The lock is held.
 func (w *replicaWatch) judge(ns string) {
 	if least, watched := w.least[ns]; watched && w.seen[ns] < least {
