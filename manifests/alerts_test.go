@@ -123,6 +123,18 @@ func TestAlerts(t *testing.T) {
 		{"PlimsollForecastDisarmed", "enforced and not trusted", `plimsoll_condition{kind="ScaleForecast",namespace="shop",name="web",status="False",reason="CoverageLow",mode="Enforce",effective="Disarmed"} 1x60`, 31,
 			[]string{"ScaleForecast shop/web is to be enforced but is not trusted: CoverageLow."}},
 		{"PlimsollForecastDisarmed", "observes or learns", `plimsoll_condition{kind="ScaleForecast",name="a",reason="CoverageLow",mode="Observe",effective="Disarmed"} 1x60` + "\n" + `plimsoll_condition{kind="ScaleForecast",name="b",reason="Learning",mode="Enforce",effective="Disarmed"} 1x60`, 50, nil},
+		{"PlimsollMemberFailed", "one of two", `plimsoll_condition{kind="MemberCluster",name="berlin",status="False",reason="Unreachable",effective="Failed"} 1x30` + "\n" + `plimsoll_condition{kind="MemberCluster",name="paris",status="True",reason="Answers",effective="Healthy"} 1x30`, 1,
+			[]string{"Member cluster berlin has failed: Unreachable."}},
+		{"PlimsollMemberFailed", "not known yet", `plimsoll_condition{kind="MemberCluster",name="berlin",status="False",reason="Unreachable",effective="Suspect"} 1x30`, 20, nil},
+		{"PlimsollMemberCredential", "expired", `plimsoll_condition{kind="MemberCluster",name="berlin",status="False",reason="Unauthorized",effective="Suspect"} 1x30`, 2,
+			[]string{"The hub cannot use its credential for member cluster berlin: Unauthorized."}},
+		{"PlimsollMemberCredential", "dead", `plimsoll_condition{kind="MemberCluster",name="berlin",status="False",reason="Unreachable",effective="Failed"} 1x30`, 20, nil},
+		{"PlimsollReplicasUnplaced", "for long", `plimsoll_condition{kind="FederatedScale",namespace="live",name="shop",status="False",reason="Unplaced",mode="Enforce"} 1x30`, 6,
+			[]string{"No member cluster takes all replicas of FederatedScale live/shop."}},
+		{"PlimsollReplicasUnplaced", "placed", `plimsoll_condition{kind="FederatedScale",namespace="live",name="shop",status="True",reason="Divided"} 1x30`, 20, nil},
+		{"PlimsollReserveShort", "for long", `plimsoll_condition{kind="Headroom",name="default",status="False",reason="Short",mode="Enforce"} 1x30`, 16,
+			[]string{"Headroom default is not what it should be: Short."}},
+		{"PlimsollReserveShort", "only observes, or fills", `plimsoll_condition{kind="Headroom",name="a",status="False",reason="Short",mode="Observe"} 1x60` + "\n" + `plimsoll_condition{kind="Headroom",name="b",status="Unknown",reason="Filling",mode="Enforce"} 1x60`, 50, nil},
 	}
 	all := alerts(t)
 	fired := map[string]bool{}

@@ -21,13 +21,18 @@ func watched() []client.Object {
 		&autoscalingv2.HorizontalPodAutoscaler{},
 		&v1alpha1.ScaleSchedule{},
 		&v1alpha1.ScaleForecast{},
+		&v1alpha1.MemberCluster{},
+		&v1alpha1.FederatedScale{},
+		&v1alpha1.Headroom{},
 		&corev1.Pod{},
+		&corev1.Secret{},
 		namespace,
 	}
 }
 
-// cacheOptions keep of an object what is used, because a cluster has many pods and each of them is large.
-func cacheOptions() cache.Options {
+// cacheOptions keep of an object what is used, because a cluster has many pods and each of them is large. Secrets are those
+// of one namespace, which has the members' kubeconfigs and nothing else.
+func cacheOptions(secrets string) cache.Options {
 	keep := func(object any) (any, error) { return object, nil }
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
@@ -35,6 +40,7 @@ func cacheOptions() cache.Options {
 			// Whose bounds they were is in managedFields, and is needed to hand them back.
 			&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: keep},
 			&corev1.Pod{}:                            {Transform: trimPod},
+			&corev1.Secret{}:                         {Namespaces: map[string]cache.Config{secrets: {}}},
 		},
 	}
 }

@@ -72,12 +72,24 @@ func TestConditions(t *testing.T) {
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: v1alpha1.ScaleForecastSpec{Mode: v1alpha1.ForecastEnforce},
 			Status: v1alpha1.ScaleForecastStatus{Conditions: ready(metav1.ConditionTrue, v1alpha1.ForecastTrusted), Effective: v1alpha1.ForecastEnforcing},
 		},
+		&v1alpha1.MemberCluster{
+			ObjectMeta: metav1.ObjectMeta{Name: "berlin"},
+			Status:     v1alpha1.MemberClusterStatus{Conditions: ready(metav1.ConditionFalse, v1alpha1.MemberUnreachable), State: v1alpha1.MemberFailed},
+		},
+		&v1alpha1.FederatedScale{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}, Spec: v1alpha1.FederatedScaleSpec{Mode: v1alpha1.ModeEnforce},
+			Status: v1alpha1.FederatedScaleStatus{Conditions: ready(metav1.ConditionTrue, v1alpha1.FederatedDivided)},
+		},
+		&v1alpha1.Headroom{
+			ObjectMeta: metav1.ObjectMeta{Name: "default"}, Spec: v1alpha1.HeadroomSpec{Mode: v1alpha1.ModeObserve},
+			Status: v1alpha1.HeadroomStatus{Conditions: ready(metav1.ConditionUnknown, v1alpha1.HeadroomObserving)},
+		},
 	).Build()
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(newConditions(reader))
 	count, err := testutil.GatherAndCount(registry)
 	require.NoError(t, err)
-	require.Equal(t, 2, count)
+	require.Equal(t, 5, count)
 	families, err := registry.Gather()
 	require.NoError(t, err)
 	var rows []map[string]string
@@ -92,5 +104,8 @@ func TestConditions(t *testing.T) {
 	require.ElementsMatch(t, []map[string]string{
 		{"kind": "ScaleSchedule", "namespace": "shop", "name": "evening", "status": "False", "reason": "Invalid", "mode": "", "effective": ""},
 		{"kind": "ScaleForecast", "namespace": "shop", "name": "web", "status": "True", "reason": "Trusted", "mode": "Enforce", "effective": "Enforcing"},
+		{"kind": "MemberCluster", "namespace": "", "name": "berlin", "status": "False", "reason": "Unreachable", "mode": "", "effective": "Failed"},
+		{"kind": "FederatedScale", "namespace": "shop", "name": "web", "status": "True", "reason": "Divided", "mode": "Enforce", "effective": ""},
+		{"kind": "Headroom", "namespace": "", "name": "default", "status": "Unknown", "reason": "Observing", "mode": "Observe", "effective": ""},
 	}, rows)
 }

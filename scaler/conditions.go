@@ -18,7 +18,7 @@ import (
 // collectWithin is how long a scrape waits for caches that are not filled yet; a filled one answers at once.
 const collectWithin = time.Second
 
-// conditions shows the Ready condition of every schedule and forecast as a metric, read from the cache when it is
+// conditions shows the Ready condition of every object of the scaler's kinds as a metric, read from the cache when it is
 // scraped. Leader and standby show the same.
 type conditions struct {
 	reader client.Reader
@@ -27,7 +27,7 @@ type conditions struct {
 
 func newConditions(reader client.Reader) *conditions {
 	return &conditions{reader: reader, desc: prometheus.NewDesc("plimsoll_condition",
-		"1 for the Ready condition of a ScaleSchedule or ScaleForecast, with its status and reason; of a forecast also what it may do (mode) and does (effective).",
+		"1 for the Ready condition of an object, with its status and reason, and what it may do (mode). effective is what a forecast does, and the state of a MemberCluster.",
 		[]string{"kind", "namespace", "name", "status", "reason", "mode", "effective"}, nil)}
 }
 
@@ -40,7 +40,10 @@ func (c *conditions) Collect(out chan<- prometheus.Metric) {
 	defer cancel()
 	var schedules v1alpha1.ScaleScheduleList
 	var forecasts v1alpha1.ScaleForecastList
-	for _, list := range []client.ObjectList{&schedules, &forecasts} {
+	var members v1alpha1.MemberClusterList
+	var scales v1alpha1.FederatedScaleList
+	var headrooms v1alpha1.HeadroomList
+	for _, list := range []client.ObjectList{&schedules, &forecasts, &members, &scales, &headrooms} {
 		if err := c.reader.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
 			klog.FromContext(ctx).V(2).Info("Conditions cannot be shown yet", "err", err)
 			return
@@ -53,6 +56,18 @@ func (c *conditions) Collect(out chan<- prometheus.Metric) {
 	for i := range forecasts.Items {
 		one := &forecasts.Items[i]
 		c.show(out, one.Status.Conditions, "ScaleForecast", one.Namespace, one.Name, string(one.Spec.Mode), string(one.Status.Effective))
+	}
+	for i := range members.Items {
+		one := &members.Items[i]
+		c.show(out, one.Status.Conditions, "MemberCluster", "", one.Name, "", string(one.Status.State))
+	}
+	for i := range scales.Items {
+		one := &scales.Items[i]
+		c.show(out, one.Status.Conditions, "FederatedScale", one.Namespace, one.Name, string(one.Spec.Mode), "")
+	}
+	for i := range headrooms.Items {
+		one := &headrooms.Items[i]
+		c.show(out, one.Status.Conditions, "Headroom", "", one.Name, string(one.Spec.Mode), "")
 	}
 }
 

@@ -11,7 +11,10 @@ import (
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/plimsoll/plimsoll/policy/schedule"
+	"github.com/plimsoll/plimsoll/scaler/federation"
 	"github.com/plimsoll/plimsoll/scaler/forecasts"
+	"github.com/plimsoll/plimsoll/scaler/headroom"
+	"github.com/plimsoll/plimsoll/scaler/members"
 	"github.com/plimsoll/plimsoll/scaler/schedules"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 	"github.com/plimsoll/plimsoll/scaler/target"
@@ -51,6 +54,23 @@ func addControllers(ctx context.Context, mgr manager.Manager, o Options) error {
 	})
 	if err != nil {
 		return fmt.Errorf("set up the controller of ScaleForecasts: %w", err)
+	}
+	return addClusters(mgr, o)
+}
+
+// addClusters gives the manager the controllers of member clusters and of what is divided over them.
+func addClusters(mgr manager.Manager, o Options) error {
+	fleet, err := members.Add(mgr, members.Options{
+		Now: o.Now, Namespace: o.MembersNamespace, Registerer: ctrlmetrics.Registry, Concurrency: o.Concurrency,
+	})
+	if err != nil {
+		return fmt.Errorf("set up the controller of MemberClusters: %w", err)
+	}
+	if err := federation.Add(mgr, fleet, federation.Options{Now: o.Now, Concurrency: o.Concurrency, Registerer: ctrlmetrics.Registry}); err != nil {
+		return fmt.Errorf("set up the controller of FederatedScales: %w", err)
+	}
+	if err := headroom.Add(mgr, fleet, headroom.Options{Now: o.Now, Namespace: o.MembersNamespace, Registerer: ctrlmetrics.Registry}); err != nil {
+		return fmt.Errorf("set up the controller of Headrooms: %w", err)
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/plimsoll/plimsoll/scaler/members"
 )
 
 // Options is everything Run needs.
@@ -28,6 +30,8 @@ type Options struct {
 	Leader        LeaderElection
 	// Histories is how many histories of demand may be read from query.plimsoll.dev at once.
 	Histories int
+	// MembersNamespace has the Secrets with the kubeconfigs of member clusters, and nothing else.
+	MembersNamespace string
 	// Now is the clock that decisions go by; nil: time.Now. Leases and intervals go by the real one.
 	Now func() time.Time
 }
@@ -67,7 +71,8 @@ func DefaultOptions() Options {
 			Enabled: true, Name: "plimsoll-scaler",
 			LeaseDuration: 15 * time.Second, RenewDeadline: 10 * time.Second, RetryPeriod: 2 * time.Second,
 		},
-		Histories: 2,
+		Histories:        2,
+		MembersNamespace: members.DefaultNamespace,
 	}
 }
 
@@ -82,6 +87,9 @@ func (o *Options) Validate() error {
 	}
 	if o.Histories < 1 {
 		errs = append(errs, fmt.Errorf("--forecast-histories is %d: it must be at least 1", o.Histories))
+	}
+	if o.MembersNamespace == "" {
+		errs = append(errs, errors.New("--members-namespace is empty: give the namespace that has the kubeconfigs of member clusters"))
 	}
 	if o.HealthAddress != "0" {
 		if _, _, err := net.SplitHostPort(o.HealthAddress); err != nil {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package scaler is the scaler as a function: schedules, forecasts and overrides become the bounds of HPAs. Its packages:
-// record (what is kept on an HPA), situation (what is observed of one HPA, and the decision), target (writes the bounds),
-// schedules, workloads and forecasts (their kinds' statuses, and replicas where no HPA is). Only the leader of several
+// Package scaler is the scaler as a function: schedules, forecasts and overrides become the bounds of HPAs, and workloads of
+// several clusters are divided over them. Its packages for bounds: record (what is kept on an HPA), situation (what is
+// observed of one HPA, and the decision), target (writes the bounds), schedules, workloads and forecasts (their kinds'
+// statuses, and replicas where no HPA is). For several clusters: members (connections and health), capacity (what fits),
+// federation (divides replicas), headroom (keeps room) and nodegroups (asks for nodes). Only the leader of several
 // scalers acts; all that it must remember is on the objects themselves, so that the next leader sees what it saw.
 package scaler
 
@@ -69,7 +71,7 @@ func newManager(ctx context.Context, restConfig *rest.Config, o Options) (manage
 		Scheme:                        scheme,
 		Logger:                        klog.Background(),
 		BaseContext:                   func() context.Context { return klog.NewContext(context.WithoutCancel(ctx), klog.Background()) },
-		Cache:                         cacheOptions(),
+		Cache:                         cacheOptions(o.MembersNamespace),
 		HealthProbeBindAddress:        o.HealthAddress,
 		LivenessEndpointName:          "/livez",
 		ReadinessEndpointName:         "/readyz",

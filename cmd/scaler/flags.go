@@ -28,6 +28,9 @@ func flagSets(o *scaler.Options) cliflag.NamedFlagSets {
 	fs = sets.FlagSet("Forecasts")
 	fs.IntVar(&o.Histories, "forecast-histories", o.Histories, "Histories of demand that may be read from query.plimsoll.dev at once, which is what costs the metric source most.")
 
+	fs = sets.FlagSet("Member clusters")
+	fs.StringVar(&o.MembersNamespace, "members-namespace", o.MembersNamespace, "Namespace of the Secrets with the kubeconfigs of member clusters. All of its Secrets are read, so keep nothing else there.")
+
 	fs = sets.FlagSet("Serving")
 	fs.StringVar(&o.HealthAddress, "health-probe-bind-address", o.HealthAddress, "Address for /livez and /readyz over HTTP. 0: none.")
 	fs.StringVar(&o.Metrics.Address, "metrics-bind-address", o.Metrics.Address, "Address for /metrics. 0: none.")

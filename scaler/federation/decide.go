@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package federation
+
+import (
+	"github.com/plimsoll/plimsoll/policy/divide"
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+)
+
+// asked is how many replicas are to be divided. While the hub's HPA has a metric that it cannot read rightly, a lower
+// number is none that anybody wants.
+func (s *scene) asked() int64 {
+	asked := s.rule.Replicas
+	if s.wrong != "" && s.rule.Enforce {
+		asked = max(asked, int64(s.scale.Status.Divided))
+	}
+	if s.rule.Bounds {
+		asked = max(asked, 1) // an HPA's minReplicas is 1 at least
+	}
+	return asked
+}
+
+// observed is the scene in policy's words.
+func (s *scene) observed() divide.Observed {
+	o := divide.Observed{Replicas: s.asked(), Salt: s.scale.Namespace + "/" + s.scale.Name, Options: s.rule.Options}
+	for _, one := range s.sights {
+		m := one.divided(s)
+		m.Weight = s.memo.weights.Frozen[one.name]
+		o.Members = append(o.Members, m)
+	}
+	return o
+}
+
+// divided is a cluster in policy's words, without its weight.
+func (one *sight) divided(s *scene) divide.Member {
+	m := divide.Member{Name: one.name, Min: widen(one.limits.MinReplicas), Max: widen(one.limits.MaxReplicas), Suspend: one.cluster == nil}
+	if c := one.cluster; c != nil {
+		m.Health, m.Drain, m.Suspend = health(c.Status.State), c.Spec.Drain, c.Spec.Suspend
+		if c.Status.Since != nil {
+			m.Since = c.Status.Since.Time
+		}
+	}
+	if s.rule.Bounds {
+		m.Min = new(max(orDefault(m.Min, 1), 1))
+	}
+	if !one.seen {
+		return m
+	}
+	m.Seen = true
+	if one.target == nil {
+		m.Min, m.Max = new(int64(0)), new(int64(0))
+		return m
+	}
+	m.Replicas, m.Ready, m.Stuck, m.Refused = one.target.replicas, one.ready(), one.stuck, one.refused
+	if one.owner != "" {
+		m.Min, m.Max, m.Stuck, m.Refused = new(m.Replicas), new(m.Replicas), 0, false
+		return m
+	}
+	m.Max = lesser(m.Max, lesser(one.target.most, quotaLimit(one.more, &one.pods, m.Replicas)))
+	return m
+}
+
+// ready is how many pods are surely Ready: both the pods and their workload say so.
+func (one *sight) ready() int64 {
+	ready := one.pods.ready
+	if work := one.target.work; work != nil && work.ready != nil {
+		if work.selector != nil { // its pods cannot be told
+			return *work.ready
+		}
+		ready = min(ready, *work.ready)
+	}
+	return ready
+}
+
+func health(state v1alpha1.MemberState) divide.Health {
+	switch state {
+	case v1alpha1.MemberHealthy:
+		return divide.Healthy
+	case v1alpha1.MemberFailed:
+		return divide.Failed
+	}
+	return divide.Suspect
+}
+
+func widen(n *int32) *int64 {
+	if n == nil {
+		return nil
+	}
+	return new(int64(*n))
+}
+
+func lesser(a, b *int64) *int64 {
+	if a == nil || b != nil && *b < *a {
+		return b
+	}
+	return a
+}
+
+// change is what is to be written to one member.
+type change struct {
+	one      *sight
+	from, to int64
+}
+
+// changes are what a plan has to have written: raises and lowers.
+func (s *scene) changes(plan *divide.Plan) (raises, lowers []change) {
+	for _, one := range s.sights {
+		to, due := plan.Targets[one.name]
+		if !due || one.target == nil || one.owner != "" {
+			continue
+		}
+		from := one.target.replicas
+		if s.rule.Bounds {
+			to = max(to, min(from, 1))
+		}
+		switch {
+		case to > from:
+			raises = append(raises, change{one, from, to})
+		case to < from && !one.target.held:
+			lowers = append(lowers, change{one, from, to})
+		}
+	}
+	return raises, lowers
+}
+
+func (s *scene) lowers(plan *divide.Plan) bool {
+	_, lowers := s.changes(plan)
+	return len(lowers) > 0
+}
+
+// stateOf is what the status keeps for the next decision.
+func stateOf(status *v1alpha1.FederatedScaleStatus) divide.State {
+	state := divide.State{Replicas: int64(status.Divided)}
+	if a := status.Adoption; a != nil {
+		state.Adoption = &divide.Adoption{Asked: int64(a.Asked), Found: int64(a.Found), Until: a.Until.UTC()}
+	}
+	for i := range status.Clusters {
+		row := &status.Clusters[i]
+		if row.Written == nil {
+			continue
+		}
+		kept := divide.Kept{Replicas: int64(*row.Written), Seen: int64(row.Replicas), Away: row.Away, Stage: int64(row.Stage)}
+		if row.StageSince != nil {
+			kept.StageSince = row.StageSince.UTC()
+		}
+		if row.Cap != nil {
+			kept.Cap = &divide.Cap{Replicas: int64(row.Cap.Replicas), Until: row.Cap.Until.UTC(), Times: int64(row.Cap.Times)}
+		}
+		if state.Members == nil {
+			state.Members = map[string]divide.Kept{}
+		}
+		state.Members[row.Name] = kept
+	}
+	if state.Members == nil && state.Adoption == nil {
+		return divide.State{} // it has only been observed
+	}
+	return state
+}
+
+// weightsOf are the weights that the status keeps.
+func weightsOf(status *v1alpha1.FederatedScaleStatus) divide.Weights {
+	w := divide.Weights{Frozen: map[string]int64{}, Smooth: map[string]int64{}}
+	for i := range status.Clusters {
+		if row := &status.Clusters[i]; row.Weight > 0 || row.SmoothWeight > 0 {
+			w.Frozen[row.Name], w.Smooth[row.Name] = row.Weight, row.SmoothWeight
+		}
+	}
+	if status.WeightsSampled != nil {
+		w.Sampled = status.WeightsSampled.Time
+	}
+	if status.WeightsReplaced != nil {
+		w.Replaced = status.WeightsReplaced.Time
+	}
+	return w
+}

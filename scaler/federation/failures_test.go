@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package federation
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+)
+
+// Most members at once are rather the hub's failure: the survivor is raised, nothing is lowered.
+func testTwoOfThree(p *play) {
+	p.deploy(0, "berlin", "paris", "rome")
+	p.create("replicas: 4, failover: {after: 30s, returnAfter: 0s}")
+	p.wants("shares", counts{"berlin": 2, "paris": 1, "rome": 1})
+	p.judge(p.t, "berlin", v1alpha1.MemberFailed)
+	p.judge(p.t, "paris", v1alpha1.MemberFailed)
+	p.pass(31 * time.Second)
+	p.wants("the survivor has all, and the others keep theirs", counts{"berlin": 2, "paris": 1, "rome": 4})
+	p.noted("", v1alpha1.FederatedHubSuspectsItself)
+	p.scaleTo(1)
+	p.noted("", v1alpha1.FederatedScaleDownFrozen)
+	p.judge(p.t, "berlin", v1alpha1.MemberHealthy)
+	p.judge(p.t, "paris", v1alpha1.MemberHealthy)
+	p.wants("what was asked for meanwhile", counts{"berlin": 1, "paris": 1, "rome": 1})
+}
+
+// The next scaler goes on where the status says: nothing moves twice.
+func testRestart(p *play) {
+	p.deploy(0, "berlin", "paris", "rome")
+	p.create("replicas: 12, failover: {after: 0s, returnAfter: 0s}")
+	p.wants("shares", counts{"berlin": 6, "paris": 4, "rome": 2})
+	survivors := p.lowest("berlin", "rome")
+	p.judge(p.t, "paris", v1alpha1.MemberFailed)
+	p.stop()
+	p.start()
+	p.wants("the others have its share", counts{"berlin": 9, "paris": 4, "rome": 3})
+	p.stop()
+	p.start()
+	p.reason(v1alpha1.FederatedFailedOver)
+	p.wants("still", counts{"berlin": 9, "paris": 4, "rome": 3})
+	require.GreaterOrEqual(p.t, survivors(), int32(8))
+
+	everywhere := p.lowest("berlin", "paris", "rome")
+	p.judge(p.t, "paris", v1alpha1.MemberHealthy)
+	p.stop()
+	p.start()
+	p.wants("the old shares", counts{"berlin": 6, "paris": 4, "rome": 2})
+	require.GreaterOrEqual(p.t, everywhere(), int32(12))
+}
+
+// A member that takes connections and does not answer delays no other; what it may have taken is found out later.
+func testHanging(p *play) {
+	p.deploy(0, "berlin", "paris", "rome")
+	p.create("replicas: 6")
+	p.wants("shares", counts{"berlin": 3, "paris": 2, "rome": 1})
+	p.members["paris"].Component(p.t, "pause", "kube-apiserver")
+	began := time.Now()
+	p.scaleTo(12)
+	p.wants("the others", counts{"berlin": 6, "rome": 2})
+	p.t.Logf("the others were raised after %s", time.Since(began).Round(time.Millisecond))
+	p.members["paris"].Component(p.t, "resume", "kube-apiserver")
+	p.wants("all", counts{"berlin": 6, "paris": 4, "rome": 2})
+}
+
+func testDrain(p *play) {
+	p.deploy(0, "berlin", "paris", "rome")
+	p.create("replicas: 8")
+	p.wants("shares", counts{"berlin": 4, "paris": 3, "rome": 1})
+	everywhere := p.lowest("berlin", "paris", "rome")
+	p.member("paris", `{"spec":{"drain":true}}`)
+	p.wants("paris is empty", counts{"berlin": 6, "paris": 0, "rome": 2})
+	p.noted("paris", v1alpha1.FederatedDrained)
+	require.GreaterOrEqual(p.t, everywhere(), int32(8))
+	p.member("paris", `{"spec":{"drain":null}}`)
+	p.wants("it is back", counts{"berlin": 4, "paris": 3, "rome": 1})
+	p.member("rome", `{"spec":{"weight":1000}}`) // an operator's weight counts at once
+	p.wants("more in rome than fits", counts{"berlin": 1, "paris": 1})
+	p.member("rome", `{"spec":{"weight":null}}`)
+	p.wants("what fits", counts{"berlin": 4, "paris": 3, "rome": 1})
+}
+
+// member merges something into a MemberCluster.
+func (p *play) member(name, patch string) {
+	m := &v1alpha1.MemberCluster{}
+	m.Name = name
+	require.NoError(p.t, p.hub.Client.Patch(p.t.Context(), m, client.RawPatch(types.MergePatchType, []byte(patch))))
+}
+
+// What a quota would refuse is not asked for.
+func testQuota(p *play) {
+	p.deploy(0, "berlin", "paris", "rome")
+	p.members["berlin"].Create(p.t, p.namespace, `{apiVersion: v1, kind: ResourceQuota, metadata: {name: small}, spec: {hard: {requests.cpu: 2500m}}}`)
+	p.eventually("the quota counts", func() error {
+		if member := p.fleet.Member("berlin"); member != nil {
+			more, err := (reader{member: member}).quota(p.t.Context(), p.namespace, onePod("1"))
+			if err != nil || more == nil || *more != 2 {
+				return fmt.Errorf("the quota lets %v more pods through: %w", more, err)
+			}
+		}
+		return nil
+	})
+	p.create("replicas: 11")
+	p.wants("berlin has what its quota allows", counts{"berlin": 2, "paris": 6, "rome": 3})
+	p.reason(v1alpha1.FederatedDivided)
+	p.scaleTo(16)
+	p.wants("pods that would wait are not asked for either, once it is known", counts{"berlin": 2, "paris": 9})
+}
+
+// A member whose pods find no node gets no more for a while, and the others take them.
+func testStuck(p *play) {
+	p.deploy(0, "berlin", "paris")
+	p.members["rome"].Create(p.t, p.namespace, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: shop}, spec: {replicas: 0, selector: {matchLabels: {app: shop}},
+		template: {metadata: {labels: {app: shop}}, spec: {nodeSelector: {disk: gold}, containers: [{name: shop, image: shop, resources: {requests: {cpu: "1"}}}]}}}}`)
+	p.create("replicas: 5, pendingTimeout: 10s")
+	p.wants("one tries in rome", counts{"berlin": 2, "paris": 2})
+	p.eventually("it waits", func() error {
+		if replicas, _ := p.replicas("rome"); replicas != 1 {
+			return fmt.Errorf("%d replicas in rome", replicas)
+		}
+		return nil
+	})
+	p.pass(11 * time.Second)
+	p.wants("the others take it", counts{"berlin": 3, "paris": 2, "rome": 0})
+	p.reason(v1alpha1.FederatedCapped)
+	p.pass(5*time.Minute - 20*time.Second)
+	p.wants("still", counts{"berlin": 3, "paris": 2, "rome": 0})
+	p.pass(20 * time.Second)
+	p.eventually("it is tried again", func() error {
+		if replicas, _ := p.replicas("rome"); replicas != 1 {
+			return fmt.Errorf("%d replicas in rome", replicas)
+		}
+		return nil
+	})
+}
+
+// A member whose API server refuses a raise keeps what it has, and the others take the rest.
+func testRefused(p *play) {
+	p.deploy(1, "berlin", "paris", "rome")
+	p.members["paris"].Create(p.t, "", `{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingAdmissionPolicy, metadata: {name: few}, spec: {failurePolicy: Fail,
+		matchConstraints: {resourceRules: [{apiGroups: [apps], apiVersions: [v1], operations: [UPDATE], resources: [deployments/scale]}]},
+		validations: [{expression: "object.spec.replicas <= 1", message: one is enough}]}}`)
+	p.members["paris"].Create(p.t, "", `{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingAdmissionPolicyBinding, metadata: {name: few},
+		spec: {policyName: few, validationActions: [Deny]}}`)
+	p.eventually("the policy is in force", func() error {
+		member := p.fleet.Member("paris")
+		if member == nil {
+			return errMoved
+		}
+		scale, err := getScale(p.t.Context(), member, deployments, p.key())
+		if err != nil {
+			return err
+		}
+		scale.Spec.Replicas = 2
+		if _, err := putScale(p.t.Context(), &sight{member: member}, deployments, p.key(), scale); err == nil {
+			scale, err = getScale(p.t.Context(), member, deployments, p.key())
+			require.NoError(p.t, err)
+			scale.Spec.Replicas = 1
+			_, err = putScale(p.t.Context(), &sight{member: member}, deployments, p.key(), scale)
+			require.NoError(p.t, err)
+			return fmt.Errorf("it lets two through")
+		}
+		return nil
+	})
+	p.create("replicas: 9")
+	p.wants("paris keeps what it has", counts{"berlin": 6, "paris": 1, "rome": 2})
+	p.noted("paris", v1alpha1.FederatedCapped)
+	f := p.reason(v1alpha1.FederatedWriteFailed)
+	require.Contains(p.t, row(f, "paris").Message, "one is enough")
+}
+
+func testNoTarget(p *play) {
+	p.deploy(0, "berlin", "paris")
+	p.create("replicas: 5")
+	p.wants("those that have it", counts{"berlin": 3, "paris": 2})
+	f := p.reason(v1alpha1.FederatedNoTarget)
+	require.Contains(p.t, row(f, "rome").Message, "there is no Deployment shop")
+	p.deploy(0, "rome")
+	p.wants("all", counts{"berlin": 2, "paris": 2, "rome": 1})
+	p.reason(v1alpha1.FederatedDivided)
+}
+
+// A member in which an HPA scales the workload is left alone; the others have the rest.
+func testOwned(p *play) {
+	p.deploy(0, "berlin", "rome")
+	p.deploy(3, "paris")
+	p.members["paris"].Create(p.t, p.namespace, `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: own},
+		spec: {minReplicas: 3, maxReplicas: 9, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: shop}}}`)
+	p.create("replicas: 12")
+	p.reason(v1alpha1.FederatedOwnedByHPA)
+	p.wants("the rest", counts{"berlin": 7, "paris": 3, "rome": 2})
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package federation
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"pgregory.net/rapid"
+
+	"github.com/plimsoll/plimsoll/policy/divide"
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func TestPercents(t *testing.T) {
+	for _, test := range []struct {
+		numbers []int64
+		want    []int32
+	}{
+		{nil, []int32{}},
+		{[]int64{0, 0}, []int32{0, 0}},
+		{[]int64{7}, []int32{100}},
+		{[]int64{1, 1, 1}, []int32{34, 33, 33}},
+		{[]int64{2, 2, 2, 0}, []int32{34, 33, 33, 0}},
+		{[]int64{12, 7, 5}, []int32{50, 29, 21}},
+	} {
+		require.Equal(t, test.want, percents(test.numbers), "%v", test.numbers)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		numbers := rapid.SliceOfN(rapid.Int64Range(0, divide.MaxReplicas), 1, 60).Draw(t, "numbers")
+		var sum, all int64
+		for _, n := range numbers {
+			sum += n
+		}
+		for i, percent := range percents(numbers) {
+			all += int64(percent)
+			if sum > 0 {
+				owed := 100 * float64(numbers[i]) / float64(sum)
+				require.InDelta(t, owed, float64(percent), 1)
+			}
+		}
+		if sum > 0 {
+			require.Equal(t, int64(100), all)
+		}
+	})
+}
+
+func TestQuotaLetsThrough(t *testing.T) {
+	pod := onePod("500m").Spec
+	pod.Containers[0].Resources.Requests[corev1.ResourceMemory] = resource.MustParse("1Gi")
+	pod.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2")}
+	for name, want := range map[string]int64{
+		"pods": 1, "count/pods": 1, "cpu": 500, "requests.cpu": 500, "limits.cpu": 2000, "requests.memory": 1 << 30, "memory": 1 << 30,
+		"limits.memory": 0, "requests.nvidia.com/gpu": 0, "services": 0, "count/deployments.apps": 0,
+	} {
+		require.Equal(t, want, costs(name, &pod), name)
+	}
+	scope := func(name corev1.ResourceQuotaScope, operator corev1.ScopeSelectorOperator, values ...string) *corev1.ResourceQuota {
+		return &corev1.ResourceQuota{Spec: corev1.ResourceQuotaSpec{ScopeSelector: &corev1.ScopeSelector{
+			MatchExpressions: []corev1.ScopedResourceSelectorRequirement{{ScopeName: name, Operator: operator, Values: values}},
+		}}}
+	}
+	pod.PriorityClassName = "gold"
+	require.True(t, concerns(scope(corev1.ResourceQuotaScopePriorityClass, corev1.ScopeSelectorOpIn, "gold"), &pod))
+	require.False(t, concerns(scope(corev1.ResourceQuotaScopePriorityClass, corev1.ScopeSelectorOpIn, "silver"), &pod))
+	require.True(t, concerns(scope(corev1.ResourceQuotaScopePriorityClass, corev1.ScopeSelectorOpNotIn, "silver"), &pod))
+	require.True(t, concerns(scope(corev1.ResourceQuotaScopeNotBestEffort, corev1.ScopeSelectorOpExists), &pod))
+	require.False(t, concerns(&corev1.ResourceQuota{Spec: corev1.ResourceQuotaSpec{Scopes: []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeTerminating}}}, &pod))
+	require.False(t, concerns(scope(corev1.ResourceQuotaScopeCrossNamespacePodAffinity, corev1.ScopeSelectorOpExists), &pod))
+	require.True(t, concerns(&corev1.ResourceQuota{}, &pod))
+
+	require.Nil(t, quotaLimit(nil, &pods{all: 3}, 3))
+	require.Equal(t, int64(5), *quotaLimit(new(int64(2)), &pods{all: 3}, 3))
+	require.Equal(t, int64(7), *quotaLimit(new(int64(0)), &pods{all: 3}, 7), "what was asked for is refused by nobody yet")
+}
+
+// Pods are stuck that wait for a node for too long, and those that nobody creates; a StatefulSet creates one at a time.
+func TestStuck(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		kind    string
+		wanted  int64
+		pods    pods
+		since   time.Duration // for how long pods have been missing; 0: they were not
+		stuck   int64
+		waiting bool // it will be looked at again
+	}{
+		{"all there", "Deployment", 3, pods{all: 3, ready: 3}, time.Hour, 0, false},
+		{"two wait for a node", "Deployment", 3, pods{all: 3, ready: 1, overdue: 2}, 0, 2, false},
+		{"one is missing since now", "Deployment", 3, pods{all: 2, ready: 2}, 0, 0, true},
+		{"for a while", "Deployment", 3, pods{all: 2, ready: 2}, 9 * time.Second, 0, true},
+		{"for too long", "Deployment", 3, pods{all: 2, ready: 2}, 10 * time.Second, 1, false},
+		{"a StatefulSet waits for its first", kindStatefulSet, 3, pods{all: 1}, time.Hour, 0, false},
+		{"which has no node", kindStatefulSet, 3, pods{all: 1, overdue: 1}, time.Hour, 3, false},
+		{"a StatefulSet does not go on", kindStatefulSet, 3, pods{all: 1, ready: 1}, time.Hour, 2, false},
+		{"more than wanted", "Deployment", 3, pods{all: 5, ready: 5}, time.Hour, 0, false},
+	} {
+		one := &sight{memo: &memberMemo{}, pods: test.pods, target: &target{replicas: test.wanted, work: &workload{kind: test.kind, wanted: test.wanted}}}
+		if test.since > 0 {
+			one.memo.missingSince = noon.Add(-test.since)
+		}
+		one.judge(&scene{now: noon, rule: v1alpha1.Federation{PendingTimeout: 10 * time.Second}})
+		require.Equal(t, test.stuck, one.stuck, test.name)
+		require.Equal(t, test.waiting, !one.wake.IsZero(), test.name)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	resource := schema.GroupResource{Group: "apps", Resource: "deployments"}
+	for _, test := range []struct {
+		err     error
+		refused bool
+	}{
+		{apierrors.NewForbidden(resource, "shop", errors.New("quota")), true},
+		{apierrors.NewBadRequest("denied"), true},
+		{apierrors.NewConflict(resource, "shop", errors.New("newer")), false},
+		{apierrors.NewNotFound(resource, "shop"), false},
+		{apierrors.NewUnauthorized("expired"), false},
+		{apierrors.NewTooManyRequests("later", 1), false},
+		{apierrors.NewInternalError(errors.New("webhook")), false},
+		{errMoved, false},
+		{context.DeadlineExceeded, false},
+	} {
+		raise, lower := outcome{change{from: 1, to: 2}, test.err}, outcome{change{from: 2, to: 1}, test.err}
+		require.Equal(t, test.refused, raise.refused(), "%v", test.err)
+		require.False(t, lower.refused(), "%v", test.err)
+	}
+	one := &sight{memo: &memberMemo{}}
+	failed := &outcome{change{from: 1, to: 2}, apierrors.NewInternalError(errors.New("webhook"))}
+	one.remember(failed, noon)
+	require.False(t, one.memo.refused)
+	one.remember(failed, noon.Add(refusesAfter))
+	require.True(t, one.memo.refused, "a member that fails for long refuses")
+	one.remember(&outcome{change{from: 1, to: 2}, nil}, noon)
+	require.Empty(t, one.memo.failure)
+}
+
+func TestMetricsThatNeedPods(t *testing.T) {
+	named := autoscalingv2.MetricIdentifier{Name: "users"}
+	average := autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType}
+	value := autoscalingv2.MetricTarget{Type: autoscalingv2.ValueMetricType}
+	for _, test := range []struct {
+		metric autoscalingv2.MetricSpec
+		want   string
+	}{
+		{autoscalingv2.MetricSpec{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{Name: "cpu"}}, "cpu of type Resource"},
+		{autoscalingv2.MetricSpec{Type: autoscalingv2.ContainerResourceMetricSourceType, ContainerResource: &autoscalingv2.ContainerResourceMetricSource{Name: "cpu"}}, "cpu of type ContainerResource"},
+		{autoscalingv2.MetricSpec{Type: autoscalingv2.PodsMetricSourceType, Pods: &autoscalingv2.PodsMetricSource{Metric: named}}, "users of type Pods"},
+		{autoscalingv2.MetricSpec{Type: autoscalingv2.ExternalMetricSourceType, External: &autoscalingv2.ExternalMetricSource{Metric: named, Target: value}}, "users (External) with a target of type Value"},
+		{autoscalingv2.MetricSpec{Type: autoscalingv2.ExternalMetricSourceType, External: &autoscalingv2.ExternalMetricSource{Metric: named, Target: average}}, ""},
+		{autoscalingv2.MetricSpec{Type: autoscalingv2.ObjectMetricSourceType, Object: &autoscalingv2.ObjectMetricSource{Metric: named, Target: value}}, "users (Object) with a target of type Value"},
+		{autoscalingv2.MetricSpec{Type: autoscalingv2.ObjectMetricSourceType, Object: &autoscalingv2.ObjectMetricSource{Metric: named, Target: average}}, ""},
+	} {
+		require.Equal(t, test.want, needsPods(&test.metric))
+	}
+}
+
+// The status keeps all that the next decision needs.
+func TestStateIsKept(t *testing.T) {
+	state := divide.State{Replicas: 30, Adoption: &divide.Adoption{Asked: 30, Found: 40, Until: noon}, Members: map[string]divide.Kept{
+		"berlin": {Replicas: 12, Seen: 10},
+		"paris":  {Replicas: 7, Seen: 7, Away: true, Stage: 3, StageSince: noon, Cap: &divide.Cap{Replicas: 5, Until: noon, Times: 2}},
+	}}
+	s := &scene{
+		scale: &v1alpha1.FederatedScale{}, now: noon, state: state, rule: v1alpha1.Federation{Enforce: true},
+		memo: &memo{weights: &divide.Weights{Frozen: map[string]int64{"berlin": 4}, Smooth: map[string]int64{"berlin": 4100}, Sampled: noon, Replaced: noon}},
+	}
+	for _, name := range []string{"berlin", "paris"} {
+		before := &v1alpha1.FederatedClusterStatus{Name: name, Replicas: int32(state.Members[name].Seen)}
+		s.sights = append(s.sights, &sight{name: name, memo: &memberMemo{}, before: before})
+	}
+	status := s.status(&divide.Plan{Replicas: 30, State: state})
+	require.Equal(t, state, stateOf(status))
+	require.Equal(t, *s.memo.weights, weightsOf(status))
+	require.Equal(t, int32(17), status.Replicas)
+
+	s.paused = "somebody"
+	require.Equal(t, state.Members, stateOf(s.status(&divide.Plan{})).Members, "a pause forgets nothing")
+	s.paused, s.rule.Enforce, s.state = "", false, divide.State{}
+	require.Equal(t, divide.State{}, stateOf(s.status(&divide.Plan{Replicas: 30, State: state})), "who only observes keeps nothing")
+}
+
+// Weights that follow slowly are not written down one by one.
+func TestSaysNothingNew(t *testing.T) {
+	status := func(smooth int64, sampled time.Time) *v1alpha1.FederatedScaleStatus {
+		at := metav1.NewTime(sampled)
+		return &v1alpha1.FederatedScaleStatus{WeightsSampled: &at, Clusters: []v1alpha1.FederatedClusterStatus{{Name: "berlin", SmoothWeight: smooth}}}
+	}
+	old := status(4000, noon)
+	require.True(t, says(old, status(4100, noon.Add(time.Minute)), noon.Add(time.Minute)))
+	require.False(t, says(old, status(4100, noon.Add(keepWeights)), noon.Add(keepWeights)))
+	more := status(4000, noon)
+	more.ReadyReplicas = 1
+	require.False(t, says(old, more, noon))
+}
+
+func TestReadiness(t *testing.T) {
+	require.Equal(t, metav1.ConditionTrue, readiness(v1alpha1.FederatedDivided))
+	require.Equal(t, metav1.ConditionUnknown, readiness(v1alpha1.FederatedObserving))
+	require.Equal(t, metav1.ConditionUnknown, readiness(v1alpha1.FederatedPaused))
+	require.Equal(t, metav1.ConditionFalse, readiness(v1alpha1.FederatedMinimumRaised))
+	require.Equal(t, metav1.ConditionFalse, readiness(v1alpha1.FederatedInvalid))
+	for _, reason := range []divide.Reason{
+		divide.Invalid, divide.Adopting, divide.ScaleDownFrozen, divide.HubSuspectsItself, divide.FailoverWaits, divide.FailoverNever, divide.FailedOver,
+		divide.Returning, divide.FailingBack, divide.Drained, divide.Capped, divide.WaitingForReady, divide.MinimumRaised, divide.Unplaced,
+	} {
+		require.NotNegative(t, urgency(string(reason)), "%s is in the closed set", reason)
+	}
+}

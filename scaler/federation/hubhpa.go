@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package federation
+
+import (
+	"context"
+	"fmt"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+)
+
+// wrongMetric says what is wrong with the metrics of the hub's HPA: of a type that needs pods in the hub, where there are
+// none. "": nothing, or there is no HPA. With Value the HPA multiplies by its Ready pods, and would ask for the minimum.
+func (r *reconciler) wrongMetric(ctx context.Context, f *v1alpha1.FederatedScale) (string, error) {
+	var list autoscalingv2.HorizontalPodAutoscalerList
+	if err := r.client.List(ctx, &list, client.InNamespace(f.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return "", fmt.Errorf("cannot list the HPAs of namespace %s: %w", f.Namespace, err)
+	}
+	for i := range list.Items {
+		hpa := &list.Items[i]
+		if scales(hpa) != f.Name {
+			continue
+		}
+		for j := range hpa.Spec.Metrics {
+			if wrong := needsPods(&hpa.Spec.Metrics[j]); wrong != "" {
+				return fmt.Sprintf("HPA %s of the hub has the metric %s, and the hub has no pods to measure or count: use External or Object with AverageValue; until then fewer replicas are not acted on", hpa.Name, wrong), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// scales is the name of the FederatedScale that an HPA of the hub scales, "" if it scales something else.
+func scales(hpa *autoscalingv2.HorizontalPodAutoscaler) string {
+	ref := hpa.Spec.ScaleTargetRef
+	if ref.Kind != "FederatedScale" || schema.FromAPIVersionAndKind(ref.APIVersion, ref.Kind).Group != v1alpha1.SchemeGroupVersion.Group {
+		return ""
+	}
+	return ref.Name
+}
+
+// needsPods names a metric that needs pods in the hub; "" for others.
+func needsPods(m *autoscalingv2.MetricSpec) string {
+	switch {
+	case m.Type == autoscalingv2.ResourceMetricSourceType && m.Resource != nil:
+		return fmt.Sprintf("%s of type Resource", m.Resource.Name)
+	case m.Type == autoscalingv2.ContainerResourceMetricSourceType && m.ContainerResource != nil:
+		return fmt.Sprintf("%s of type ContainerResource", m.ContainerResource.Name)
+	case m.Type == autoscalingv2.PodsMetricSourceType && m.Pods != nil:
+		return fmt.Sprintf("%s of type Pods", m.Pods.Metric.Name)
+	case m.Type == autoscalingv2.ExternalMetricSourceType && m.External != nil && m.External.Target.Type != autoscalingv2.AverageValueMetricType:
+		return fmt.Sprintf("%s (External) with a target of type %s", m.External.Metric.Name, m.External.Target.Type)
+	case m.Type == autoscalingv2.ObjectMetricSourceType && m.Object != nil && m.Object.Target.Type != autoscalingv2.AverageValueMetricType:
+		return fmt.Sprintf("%s (Object) with a target of type %s", m.Object.Metric.Name, m.Object.Target.Type)
+	}
+	return ""
+}

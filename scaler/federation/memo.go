@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package federation
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+
+	"github.com/plimsoll/plimsoll/policy/divide"
+)
+
+// memo is what is remembered of a FederatedScale between two looks, and may be lost: what must not is in its status.
+type memo struct {
+	version string // of the status that was written last
+	weights *divide.Weights
+	weighed map[string]bool // the clusters with a weight of an operator's
+	members map[string]*memberMemo
+}
+
+// memberMemo is what is remembered of it in one member.
+type memberMemo struct {
+	// uid and version of the target as it was written or read past the cache: what is older is not believed.
+	uid     types.UID
+	version string
+	readAt  time.Time // past the cache, last; zero: the next look must
+	scale   *target   // of a kind that is not cached, read at readAt
+	// missingSince is since when pods are missing that nobody creates.
+	missingSince time.Time
+	refused      bool      // the last raise, and no decision has taken note of it
+	failure      string    // why the last write failed; "" after one that did not
+	failingSince time.Time // when the first write failed of those that failed in a row
+}
+
+func (m *memo) of(member string) *memberMemo {
+	one := m.members[member]
+	if one == nil {
+		one = &memberMemo{}
+		m.members[member] = one
+	}
+	return one
+}
+
+// older says whether a resourceVersion is surely older than another.
+func older(version, other string) bool {
+	if version == "" || other == "" {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(version, other)
+	return err == nil && order < 0
+}
+
+// note keeps what was read past the cache, or is the answer to a write.
+func (m *memberMemo) note(uid types.UID, version string) {
+	if m.uid != uid || older(m.version, version) {
+		m.uid, m.version = uid, version
+	}
+}
+
+// behind says whether a cached object is older than what is known of it.
+func (m *memberMemo) behind(uid types.UID, version string) bool {
+	return m.uid == uid && older(version, m.version)
+}
+
+// hung are the members that have not answered in time just now: nobody else waits for them for a while. The judgement of
+// their health takes its own time.
+type hung struct {
+	mu    sync.Mutex
+	until map[string]time.Time
+}
+
+// hungFor is how long a member is left alone that did not answer, answerWithin how long it may take.
+const (
+	hungFor      = 10 * time.Second
+	answerWithin = 5 * time.Second
+)
+
+func (h *hung) is(member string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Now().Before(h.until[member])
+}
+
+// note takes the end of a request to a member: an answer, even a refusal, ends its rest.
+func (h *hung) note(ctx context.Context, member string, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var answer apierrors.APIStatus
+	switch {
+	case err == nil || errors.As(err, &answer) || meta.IsNoMatchError(err):
+		delete(h.until, member)
+	case ctx.Err() == nil: // not we ourselves have ended it
+		h.until[member] = time.Now().Add(hungFor)
+	}
+}

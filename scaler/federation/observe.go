@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package federation
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/plimsoll/plimsoll/policy/divide"
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/members"
+	"github.com/plimsoll/plimsoll/scaler/record"
+)
+
+// scene is a FederatedScale and what was observed for it.
+type scene struct {
+	scale  *v1alpha1.FederatedScale
+	rule   v1alpha1.Federation
+	now    time.Time
+	state  divide.State
+	memo   *memo
+	paused string // by what; "": it is not
+	wrong  string // what is wrong with the metrics of the hub's HPA; "": nothing
+	sights []*sight
+	// weighAt is when the weights take their next step.
+	weighAt time.Time
+}
+
+// acts says whether anything may be written to members.
+func (s *scene) acts() bool { return s.rule.Enforce && s.paused == "" }
+
+// sight is one cluster of a FederatedScale.
+type sight struct {
+	name    string
+	cluster *v1alpha1.MemberCluster // nil: there is none of this name
+	limits  v1alpha1.FederatedCluster
+	before  *v1alpha1.FederatedClusterStatus // nil: it has not been seen before
+	memo    *memberMemo
+	member  *members.Member // nil: there is no connection
+
+	asked   bool // it is Healthy, so that it is asked
+	seen    bool
+	problem string // why it is not seen although it was asked
+	// What follows is known only if it is seen.
+	target  *target // nil: there is none of the target's name
+	missing string  // why not
+	pods    pods
+	stuck   int64
+	more    *int64 // pods that its quotas let through; nil: any number
+	owner   string // the HPA that scales the workload there
+	refused bool
+	wake    time.Time // when to look again although nothing changes; zero: no need
+}
+
+func (one *sight) wakeAt(at time.Time) {
+	if !at.IsZero() && (one.wake.IsZero() || at.Before(one.wake)) {
+		one.wake = at
+	}
+}
+
+// observe looks at the hub, and then at all members.
+func (r *reconciler) observe(ctx context.Context, f *v1alpha1.FederatedScale, rule v1alpha1.Federation, m *memo, now time.Time) (*scene, error) {
+	s := &scene{scale: f, rule: rule, now: now, memo: m}
+	if rule.Enforce {
+		s.state = stateOf(&f.Status)
+	}
+	var err error
+	if s.paused, err = r.pausedBy(ctx, f); err != nil {
+		return nil, err
+	}
+	if s.wrong, err = r.wrongMetric(ctx, f); err != nil {
+		return nil, err
+	}
+	var list v1alpha1.MemberClusterList
+	if err := r.client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("cannot list the MemberClusters: %w", err)
+	}
+	s.gather(list.Items)
+	r.lookAtAll(ctx, s, false)
+	return s, nil
+}
+
+func (r *reconciler) pausedBy(ctx context.Context, f *v1alpha1.FederatedScale) (string, error) {
+	if f.Annotations[record.PausedAnnotation] == "true" {
+		return "FederatedScale " + f.Name, nil
+	}
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	if err := r.client.Get(ctx, types.NamespacedName{Name: f.Namespace}, namespace); err != nil {
+		return "", fmt.Errorf("cannot read namespace %s: %w", f.Namespace, err)
+	}
+	if namespace.Annotations[record.PausedAnnotation] == "true" {
+		return "namespace " + f.Namespace, nil
+	}
+	return "", nil
+}
+
+// gather finds the clusters of the FederatedScale: those that it names, or all. One that had replicas and whose
+// MemberCluster was deleted stays, silent, until another number is asked for or the clusters are named without it:
+// deleting a MemberCluster changes no replicas.
+func (s *scene) gather(all []v1alpha1.MemberCluster) {
+	sights := map[string]*sight{}
+	for name, limits := range s.rule.Clusters {
+		sights[name] = &sight{name: name, limits: limits}
+	}
+	for i := range all {
+		cluster := &all[i]
+		if !cluster.DeletionTimestamp.IsZero() {
+			continue
+		}
+		if s.rule.Clusters == nil {
+			sights[cluster.Name] = &sight{name: cluster.Name}
+		}
+		if one := sights[cluster.Name]; one != nil {
+			one.cluster = cluster
+		}
+	}
+	for i := range s.scale.Status.Clusters {
+		row := &s.scale.Status.Clusters[i]
+		unasked := s.rule.Clusters == nil && int64(s.scale.Status.Divided) == s.rule.Replicas && row.Replicas > 0
+		if sights[row.Name] == nil && unasked {
+			sights[row.Name] = &sight{name: row.Name}
+		}
+		if one := sights[row.Name]; one != nil {
+			one.before = row
+		}
+	}
+	s.sights = slices.SortedFunc(maps.Values(sights), func(a, b *sight) int { return strings.Compare(a.name, b.name) })
+	for _, one := range s.sights {
+		one.memo = s.memo.of(one.name)
+	}
+	for name := range s.memo.members {
+		if sights[name] == nil {
+			delete(s.memo.members, name)
+		}
+	}
+}
+
+// lookAtAll looks at the members beside each other, so that one that hangs delays no other for longer than answerWithin.
+func (r *reconciler) lookAtAll(ctx context.Context, s *scene, live bool) {
+	var wait sync.WaitGroup
+	for _, one := range s.sights {
+		wait.Go(func() { r.look(ctx, s, one, live) })
+	}
+	wait.Wait()
+}
+
+// look looks at one member: into its caches if they will do, else, or if told to, past them.
+func (r *reconciler) look(ctx context.Context, s *scene, one *sight, live bool) {
+	one.seen, one.problem, one.target, one.missing, one.wake = false, "", nil, "", time.Time{}
+	one.asked = one.cluster != nil && !one.cluster.Spec.Suspend && one.cluster.Status.State == v1alpha1.MemberHealthy
+	if !one.asked {
+		one.memo.readAt = time.Time{} // what its caches show when it is back is from before
+		return
+	}
+	one.member = r.fleet.Member(one.name)
+	switch {
+	case one.member == nil:
+		one.problem = "there is no connection to it yet"
+		return
+	case r.hung.is(one.name):
+		one.problem = "it did not answer in time just now"
+		return
+	}
+	if err := r.read(ctx, s, one, live); err != nil {
+		one.problem = err.Error()
+		klog.FromContext(ctx).V(2).Info("A member cannot be read", "member", one.name, "err", err)
+	}
+}
+
+// read reads the target in one member, and then what is around it.
+func (r *reconciler) read(ctx context.Context, s *scene, one *sight, live bool) error {
+	t, err := r.readTarget(ctx, s, one, live)
+	if isMissing(err) {
+		one.seen, one.missing = true, err.Error()
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	one.target, one.more, one.owner, one.pods = t, nil, "", pods{}
+	from := reader{member: one.member}
+	if t.work != nil {
+		if one.pods, err = from.countPods(ctx, t.work, s.scale.Namespace, s.now, s.rule.PendingTimeout); err != nil {
+			return err
+		}
+		if one.more, err = from.quota(ctx, s.scale.Namespace, t.work.podTemplate(&one.pods)); err != nil {
+			return err
+		}
+	}
+	if !s.rule.Bounds {
+		if one.owner, err = from.ownerHPA(ctx, t.work, s.scale.Namespace); err != nil {
+			return err
+		}
+	}
+	one.refused = one.memo.refused || t.work != nil && t.work.failing
+	one.seen = true
+	one.judge(s)
+	return nil
+}
+
+// scaleFor is how long the scale of a kind that is not cached counts as read.
+const scaleFor = 15 * time.Second
+
+func (r *reconciler) readTarget(ctx context.Context, s *scene, one *sight, live bool) (*target, error) {
+	uncached := !isCached(s.rule.Target.Kind, s.rule.Target.APIVersion)
+	live = live || one.memo.readAt.IsZero() || one.cluster.Status.Since != nil && one.memo.readAt.Before(one.cluster.Status.Since.Time)
+	if !live && uncached && one.memo.scale != nil && s.now.Sub(one.memo.readAt) < scaleFor {
+		one.wakeAt(one.memo.readAt.Add(scaleFor))
+		return one.memo.scale, nil
+	}
+	if !live && !uncached {
+		t, err := reader{member: one.member}.target(ctx, s.rule.Target, s.scale.Namespace)
+		if err != nil || !one.memo.behind(t.uid, t.version) {
+			return t, err
+		}
+	}
+	timed, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	t, err := reader{member: one.member, live: true}.target(timed, s.rule.Target, s.scale.Namespace)
+	r.hung.note(ctx, one.name, err)
+	if err != nil && !isMissing(err) {
+		return nil, fmt.Errorf("it cannot be read: %w", err)
+	}
+	one.memo.readAt, one.memo.scale = s.now, nil
+	if t != nil {
+		one.memo.note(t.uid, t.version)
+	}
+	if uncached && err == nil {
+		one.memo.scale = t
+		one.wakeAt(s.now.Add(scaleFor))
+	}
+	return t, err
+}
+
+func isCached(kind, apiVersion string) bool {
+	return kind == v1alpha1.DefaultTargetKind || strings.HasPrefix(apiVersion, "apps/") && (kind == v1alpha1.DefaultWorkloadKind || kind == kindStatefulSet)
+}
+
+// judge decides which pods are stuck: those that wait for a node for too long, and those that nobody creates though
+// nothing else is being waited for.
+func (one *sight) judge(s *scene) {
+	one.stuck = one.pods.overdue
+	one.wakeAt(one.pods.due)
+	work := one.target.work
+	if work == nil {
+		return
+	}
+	missing := min(work.wanted, one.target.replicas) - one.pods.all
+	inOrder := work.kind == kindStatefulSet
+	switch {
+	case missing <= 0:
+		one.memo.missingSince = time.Time{}
+	case inOrder && one.pods.overdue > 0:
+		one.stuck += missing // those that come after it
+	case inOrder && one.pods.ready < one.pods.all:
+		one.memo.missingSince = time.Time{} // the next comes when they are Ready
+	default:
+		if one.memo.missingSince.IsZero() {
+			one.memo.missingSince = s.now
+		}
+		if at := one.memo.missingSince.Add(s.rule.PendingTimeout); s.now.Before(at) {
+			one.wakeAt(at)
+		} else {
+			one.stuck += missing
+		}
+	}
+}

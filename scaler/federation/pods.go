@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package federation
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/plimsoll/plimsoll/scaler/capacity"
+)
+
+// The indexes of a member's caches, both by workload: "Deployment/shop".
+const (
+	podIndex = "plimsoll.dev/federation.workload"
+	hpaIndex = "plimsoll.dev/federation.target"
+)
+
+func indexValue(kind, name string) string { return kind + "/" + name }
+
+// podWorkloads are the workloads that a pod belongs to, read from the pod alone: its controller, and where that is a
+// ReplicaSet, whose name is that of its maker and the hash of the template, the Deployment or Argo Rollout that made it.
+func podWorkloads(object client.Object) []string {
+	owner := metav1.GetControllerOfNoCopy(object)
+	if owner == nil {
+		return nil
+	}
+	values := []string{indexValue(owner.Kind, owner.Name)}
+	if owner.Kind != "ReplicaSet" {
+		return values
+	}
+	for label, kind := range map[string]string{"pod-template-hash": "Deployment", "rollouts-pod-template-hash": "Rollout"} {
+		if hash := object.GetLabels()[label]; hash != "" {
+			if maker, ok := strings.CutSuffix(owner.Name, "-"+hash); ok {
+				values = append(values, indexValue(kind, maker))
+			}
+		}
+	}
+	return values
+}
+
+// hpaWorkload is the workload that an HPA scales.
+func hpaWorkload(object client.Object) []string {
+	hpa, ok := object.(*autoscalingv2.HorizontalPodAutoscaler)
+	if !ok {
+		return nil
+	}
+	return []string{indexValue(hpa.Spec.ScaleTargetRef.Kind, hpa.Spec.ScaleTargetRef.Name)}
+}
+
+// pods are a workload's pods in one member, those not counted that end or have ended.
+type pods struct {
+	all, ready int64
+	placed     int64 // that have a node
+	overdue    int64 // that have been waiting for a node for too long
+	due        time.Time
+	sample     *corev1.Pod
+}
+
+// countPods counts the pods of a workload. A pod without a node is overdue when it is older than the time-out; due is when
+// the next will be.
+func (r reader) countPods(ctx context.Context, w *workload, namespace string, now time.Time, timeout time.Duration) (pods, error) {
+	var list corev1.PodList
+	options := []client.ListOption{client.InNamespace(namespace), client.UnsafeDisableDeepCopy}
+	if w.selector != nil {
+		options = append(options, client.MatchingLabelsSelector{Selector: w.selector})
+	} else {
+		options = append(options, client.MatchingFields{podIndex: indexValue(w.kind, w.name)})
+	}
+	if err := r.member.List(ctx, &list, options...); err != nil {
+		return pods{}, fmt.Errorf("list the pods of %s %s: %w", w.kind, w.name, err)
+	}
+	var p pods
+	for i := range list.Items {
+		pod := &list.Items[i]
+		if !pod.DeletionTimestamp.IsZero() || capacity.Ended(pod) {
+			continue
+		}
+		p.all++
+		p.sample = pod
+		if isReady(pod) {
+			p.ready++
+		}
+		if pod.Spec.NodeName != "" {
+			p.placed++
+			continue
+		}
+		if at := pod.CreationTimestamp.Add(timeout); !now.Before(at) {
+			p.overdue++
+		} else if p.due.IsZero() || at.Before(p.due) {
+			p.due = at
+		}
+	}
+	return p, nil
+}
+
+func isReady(pod *corev1.Pod) bool {
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// template is that of the workload's pods, as far as it is known.
+func (w *workload) podTemplate(p *pods) *corev1.PodTemplateSpec {
+	switch {
+	case w.template != nil:
+		return w.template
+	case p.sample != nil: // requests and labels, no rules of placement: the cache has none
+		return &corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: p.sample.Labels}, Spec: corev1.PodSpec{Containers: p.sample.Spec.Containers}}
+	}
+	return &corev1.PodTemplateSpec{}
+}
+
+// ownerHPA is the name of an HPA of the member that scales the workload, "" if there is none.
+func (r reader) ownerHPA(ctx context.Context, w *workload, namespace string) (string, error) {
+	var list autoscalingv2.HorizontalPodAutoscalerList
+	err := r.member.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy, client.MatchingFields{hpaIndex: indexValue(w.kind, w.name)})
+	if err != nil {
+		return "", fmt.Errorf("list the HPAs of %s %s: %w", w.kind, w.name, err)
+	}
+	name := ""
+	for i := range list.Items {
+		if name == "" || list.Items[i].Name < name {
+			name = list.Items[i].Name
+		}
+	}
+	return name, nil
+}

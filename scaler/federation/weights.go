@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package federation
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/klog/v2"
+
+	"github.com/plimsoll/plimsoll/policy/divide"
+)
+
+// weigh lets the weights follow what fits into the members, a step each divide.Smoothing's interval. A cluster without a
+// weight gets one at once, and so does one whose weight an operator has set or removed.
+func (r *reconciler) weigh(ctx context.Context, s *scene) {
+	smoothing := divide.DefaultSmoothing()
+	if s.memo.weights == nil {
+		weights := weightsOf(&s.scale.Status)
+		s.memo.weights, s.memo.weighed = &weights, map[string]bool{}
+	}
+	w := *s.memo.weights
+	due, known := s.operators(&w), w.Sampled.Add(smoothing.Interval)
+	if !due && s.now.Before(known) && !w.Sampled.After(s.now) && !s.unweighed(w) {
+		s.weighAt = known
+		return
+	}
+	if !w.Sampled.IsZero() && !s.now.Before(known) {
+		w.Sampled = s.now.Add(-smoothing.Interval) // one step, however long nobody looked
+	}
+	if w.Sampled.After(s.now) {
+		w.Sampled = s.now // the clock was ahead
+	}
+	next, why := w.Next(s.capacities(ctx), smoothing, s.now)
+	if why != "" {
+		klog.FromContext(ctx).Info("Weights replaced", "because", why)
+	}
+	s.memo.weights, s.weighAt = &next, s.now.Add(smoothing.Interval)
+}
+
+// operators puts the weights that operators have set in force, and says whether that changed anything.
+func (s *scene) operators(w *divide.Weights) bool {
+	frozen, smooth := map[string]int64{}, map[string]int64{}
+	changed := false
+	for name := range w.Frozen {
+		frozen[name], smooth[name] = w.Frozen[name], w.Smooth[name]
+	}
+	for _, one := range s.sights {
+		if one.cluster == nil {
+			continue
+		}
+		set := one.cluster.Spec.Weight
+		switch {
+		case set != nil:
+			if weight := int64(*set); frozen[one.name] != weight {
+				frozen[one.name], smooth[one.name], changed = weight, 1000*weight, true
+			}
+		case s.memo.weighed[one.name]:
+			delete(frozen, one.name)
+			delete(smooth, one.name)
+			changed = true
+		}
+		s.memo.weighed[one.name] = set != nil
+	}
+	w.Frozen, w.Smooth = frozen, smooth
+	return changed
+}
+
+// unweighed says whether a member that answers has no weight yet.
+func (s *scene) unweighed(w divide.Weights) bool {
+	for _, one := range s.sights {
+		if _, known := w.Frozen[one.name]; one.seen && one.target != nil && !known {
+			return true
+		}
+	}
+	return false
+}
+
+// capacities measures what fits into the members that answer.
+func (s *scene) capacities(ctx context.Context) divide.Capacities {
+	c := divide.Capacities{Replicas: s.asked(), Measured: map[string]int64{}}
+	for _, one := range s.sights {
+		m := one.divided(s)
+		c.Clusters = append(c.Clusters, divide.Cluster{Name: one.name, Min: orDefault(m.Min, 1), Max: m.Max})
+		c.Hold = c.Hold || !one.seen && !m.Drain || one.before != nil && one.before.Away
+		switch {
+		case one.cluster != nil && one.cluster.Spec.Weight != nil:
+			c.Measured[one.name] = int64(*one.cluster.Spec.Weight)
+		case one.seen && one.target != nil:
+			weight, err := one.fits(ctx, s.scale.Namespace)
+			if err != nil {
+				klog.FromContext(ctx).V(2).Info("What fits into a member is not known", "member", one.name, "err", err)
+				continue
+			}
+			c.Measured[one.name] = weight
+		}
+	}
+	return c
+}
+
+func orDefault(n *int64, otherwise int64) int64 {
+	if n == nil {
+		return otherwise
+	}
+	return *n
+}
+
+// fits is how many replicas the member could hold, those counted that it has.
+func (one *sight) fits(ctx context.Context, namespace string) (int64, error) {
+	if one.target.work == nil {
+		return 0, nil
+	}
+	snapshot, err := one.member.Snapshot(ctx)
+	if err != nil {
+		return 0, err
+	}
+	nodes, shape := snapshot.Fit(namespace, one.target.work.podTemplate(&one.pods))
+	return divide.Capacity{Nodes: nodes, Shape: shape, Own: one.pods.placed, Quota: one.more}.Weight(), nil
+}
+
+// keepWeights is how long weights that follow slowly are not written down by themselves.
+const keepWeights = 10 * time.Minute
