@@ -39,6 +39,11 @@ components: bin/localcluster ## build the local cluster's programs, once per mac
 demo: build components ## a shop's day, with an HPA alone and with Plimsoll; until Ctrl-C, or DURATION=5m
 	bin/plimsoll demo --duration=$(DURATION)
 
+# Its day has an end: DURATION=0, the default of demo, stands for six minutes here.
+.PHONY: demo-clusters
+demo-clusters: build components ## a hub and three members, one of which dies and comes back; or DURATION=10m
+	bin/plimsoll demo clusters --duration=$(if $(filter 0,$(DURATION)),6m,$(DURATION))
+
 .PHONY: test
 test: build components ## all tests, also those on local clusters; a second run takes minutes
 	$(GO) test -p $(PARALLEL) -timeout 20m ./...

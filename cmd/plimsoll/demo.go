@@ -35,5 +35,6 @@ at most a third of the other's time.`,
 	flags.BoolVar(&options.Keep, "keep", false, "keep the temporary folder with the logs when the demo ends")
 	flags.StringVar(&options.Record, "record", "", "folder for the demand, the replicas and the manifests, for plimsoll plan --replay (with --keep also in the demo's own)")
 	flags.BoolVar(&options.Prometheus, "prometheus", false, "let a Prometheus server scrape the shop; without it the adapter scrapes by itself. It knows no earlier days, so the forecast begins in Learning and is not judged")
+	command.AddCommand(newDemoClusters(stdout, stderr))
 	return command
 }

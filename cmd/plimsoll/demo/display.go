@@ -12,7 +12,7 @@ import (
 // display shows views on a terminal, or every few seconds as a line.
 type display struct {
 	out        *os.File
-	terminal   *terminal // nil: lines
+	terminal   *screen.Terminal // nil: lines
 	style      screen.Style
 	kubeconfig string
 	shown      int
@@ -23,27 +23,27 @@ type display struct {
 const lineEvery = 5
 
 func newDisplay(out *os.File, kubeconfig string) *display {
-	return &display{out: out, terminal: newTerminal(out), style: screen.NewStyle(out), kubeconfig: kubeconfig}
+	return &display{out: out, terminal: screen.NewTerminal(out), style: screen.NewStyle(out), kubeconfig: kubeconfig}
 }
 
 func (d *display) open() {
 	// Also on a terminal: the line can still be read there when the view is gone.
 	fmt.Fprintf(d.out, "To look around: export KUBECONFIG=%s\n\n", d.kubeconfig)
 	if d.terminal != nil {
-		d.terminal.enter()
+		d.terminal.Enter()
 	}
 }
 
 func (d *display) close() {
 	if d.terminal != nil {
-		d.terminal.leave()
+		d.terminal.Leave()
 	}
 }
 
 func (d *display) show(v screen.View) {
 	if d.terminal != nil {
-		width, height := d.terminal.size()
-		d.terminal.show(screen.Frame(v, width, height, d.style))
+		width, height := d.terminal.Size()
+		d.terminal.Show(screen.Frame(v, width, height, d.style))
 		return
 	}
 	if v.News != d.news {
