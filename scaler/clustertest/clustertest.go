@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -27,8 +28,8 @@ import (
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
-// program is bin/localcluster as the packages right below scaler see it.
-const program = "../../bin/localcluster"
+// programs are bin/localcluster as the packages one and two folders below scaler see it.
+var programs = []string{"../../bin/localcluster", "../../../bin/localcluster"}
 
 // Cluster is a running cluster with Plimsoll's CRDs, without nodes and without anything else of Plimsoll.
 type Cluster struct {
@@ -52,11 +53,15 @@ func Start(t *testing.T, arguments ...string) *Cluster {
 	if testing.Short() {
 		t.Skip("needs a local cluster")
 	}
-	path, err := filepath.Abs(program)
-	require.NoError(t, err)
-	if _, err := os.Stat(path); err != nil {
+	at := slices.IndexFunc(programs, func(path string) bool {
+		_, err := os.Stat(path)
+		return err == nil
+	})
+	if at < 0 {
 		t.Skip("bin/localcluster is not there: run `make build` first")
 	}
+	path, err := filepath.Abs(programs[at])
+	require.NoError(t, err)
 	c := &Cluster{program: path, name: fmt.Sprintf("test-%d-%d", os.Getpid(), started.Add(1)), dir: t.TempDir()}
 	lines := strings.Fields(c.run(t, append([]string{"up", "--nodes", "0", "--parent-pid", fmt.Sprint(os.Getpid())}, arguments...)...))
 	t.Cleanup(func() { c.run(t, "down") })
