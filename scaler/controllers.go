@@ -15,6 +15,7 @@ import (
 	"github.com/plimsoll/plimsoll/scaler/forecasts"
 	"github.com/plimsoll/plimsoll/scaler/headroom"
 	"github.com/plimsoll/plimsoll/scaler/members"
+	"github.com/plimsoll/plimsoll/scaler/members/distribute"
 	"github.com/plimsoll/plimsoll/scaler/schedules"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 	"github.com/plimsoll/plimsoll/scaler/target"
@@ -65,6 +66,9 @@ func addClusters(mgr manager.Manager, o Options) error {
 	})
 	if err != nil {
 		return fmt.Errorf("set up the controller of MemberClusters: %w", err)
+	}
+	if err := distribute.Add(mgr, fleet); err != nil {
+		return err
 	}
 	if err := federation.Add(mgr, fleet, federation.Options{Now: o.Now, Concurrency: o.Concurrency, Registerer: ctrlmetrics.Registry}); err != nil {
 		return fmt.Errorf("set up the controller of FederatedScales: %w", err)
