@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -29,14 +30,32 @@ func execute(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, string(text), errors.String()
 }
 
+// invocation is a command line, its exit code, and parts of what it says.
+type invocation struct {
+	args           []string
+	code           int
+	stdout, stderr string
+}
+
+// executeAll runs command lines. Each one that fails says why in one sentence.
+func executeAll(t *testing.T, tests map[string]invocation) {
+	t.Helper()
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			code, stdout, stderr := execute(t, tc.args...)
+			require.Equal(t, tc.code, code, stderr)
+			require.Contains(t, stdout, tc.stdout)
+			require.Contains(t, stderr, tc.stderr)
+			if tc.code != 0 {
+				require.Equal(t, 1, strings.Count(stderr, "\n"), "one sentence: %s", stderr)
+			}
+		})
+	}
+}
+
 func TestRun(t *testing.T) {
-	for name, tc := range map[string]struct {
-		args           []string
-		code           int
-		stdout, stderr string
-	}{
+	executeAll(t, map[string]invocation{
 		"help":              {[]string{"--help"}, 0, "kubectl-plimsoll", ""},
-		"unknown command":   {[]string{"explian"}, 1, "", `unknown command "explian"`},
 		"no metric":         {[]string{"explain", "metric"}, 1, "", "accepts between 1 and 2 arg(s)"},
 		"not a metric":      {[]string{"explain", "metric", "a/b/c"}, 1, "", "write NAMESPACE/METRIC"},
 		"unknown output":    {[]string{"explain", "metric", "shop/online_users", "-o", "xml"}, 1, "", "use table or json"},
@@ -45,14 +64,14 @@ func TestRun(t *testing.T) {
 		"complete nothing":  {[]string{cobra.ShellCompRequestCmd, "explain", "metric", "shop/"}, 0, ":4", ""},
 		"complete -o":       {[]string{cobra.ShellCompRequestCmd, "explain", "metric", "shop/x", "-o", ""}, 0, "json", ""},
 		"bash's completion": {[]string{"completion", "bash"}, 0, "__start_plimsoll", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			code, stdout, stderr := execute(t, tc.args...)
-			require.Equal(t, tc.code, code, stderr)
-			require.Contains(t, stdout, tc.stdout)
-			require.Contains(t, stderr, tc.stderr)
-		})
-	}
+	})
+}
+
+func TestSuggestsACommand(t *testing.T) {
+	code, _, stderr := execute(t, "explian")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, `unknown command "explian"`)
+	require.Contains(t, stderr, "explain\n")
 }
 
 // What kubectl's completion calls is what our own completion answers.
