@@ -106,7 +106,7 @@ func (s *scene) judgeGroups(one *row, missing string) (reason, message string) {
 	case one.reserve.Short == 0:
 		return s.held(one), ""
 	case g.full:
-		return v1alpha1.HeadroomNodeGroupsAtMaximum, missing + ", and no node group may grow further: raise a maximum, or lower spec.percent"
+		return v1alpha1.HeadroomNodeGroupsAtMaximum, missing + ", and no node group may grow by nodes that would take them: raise a maximum, add a group, or lower spec.percent"
 	case g.coming > 0:
 		return v1alpha1.HeadroomFilling, fmt.Sprintf("%s; nodes for %d are on their way", missing, g.coming)
 	}

@@ -21,8 +21,12 @@ import (
 	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
-// amountsFor is how long amounts that change with every pod are not written down by themselves.
-const amountsFor = time.Minute
+// amountsFor is how long amounts that change with every pod are not written down by themselves, and amountsSoon the same
+// after something else has changed.
+const (
+	amountsFor  = time.Minute
+	amountsSoon = 5 * time.Second
+)
 
 // report writes the statuses, then the events, the members' verdicts and the metrics.
 func (r *reconciler) report(ctx context.Context, w *world) error {
@@ -49,8 +53,12 @@ func (r *reconciler) write(ctx context.Context, s *scene, due bool) error {
 	condition := status.Conditions[0]
 	status.Conditions = append([]metav1.Condition(nil), old.Status.Conditions...)
 	meta.SetStatusCondition(&status.Conditions, condition)
-	if equality.Semantic.DeepEqual(old.Status, status) || !due && equality.Semantic.DeepEqual(still(&old.Status), still(&status)) {
+	same := equality.Semantic.DeepEqual(still(&old.Status), still(&status))
+	if equality.Semantic.DeepEqual(old.Status, status) || !due && same {
 		return nil
+	}
+	if !same { // the amounts follow soon: a snapshot may be a few seconds old
+		r.said = s.now.Add(amountsSoon - amountsFor)
 	}
 	changed := old.DeepCopy()
 	changed.Status = status

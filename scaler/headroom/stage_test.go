@@ -104,8 +104,9 @@ func (s *stage) divide(name string, replicas int32) {
 // surge scales the workload in berlin and in the hub.
 func (s *stage) surge(name string, replicas int32) {
 	d := s.deployment(namespace, name)
-	d.Spec.Replicas = &replicas
-	require.NoError(s.t, s.berlin.Client.Update(s.t.Context(), d))
+	changed := d.DeepCopy()
+	changed.Spec.Replicas = &replicas
+	require.NoError(s.t, s.berlin.Client.Patch(s.t.Context(), changed, client.MergeFrom(d)))
 	s.divide(name, replicas)
 }
 
@@ -132,8 +133,9 @@ func (s *stage) headroom(spec string) {
 
 func (s *stage) change(do func(h *v1alpha1.Headroom)) {
 	h := s.status()
-	do(h)
-	require.NoError(s.t, s.hub.Client.Update(s.t.Context(), h))
+	changed := h.DeepCopy()
+	do(changed)
+	require.NoError(s.t, s.hub.Client.Patch(s.t.Context(), changed, client.MergeFrom(h)))
 }
 
 func (s *stage) status() *v1alpha1.Headroom {
@@ -157,6 +159,37 @@ func (s *stage) says(reason string) *v1alpha1.Headroom {
 		return nil
 	})
 	return h
+}
+
+// measured is how many pods were Ready by what served them.
+func (s *stage) measured(served string) uint64 {
+	families, err := s.registry.Gather()
+	require.NoError(s.t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if f.GetName() == "plimsoll_headroom_surge_seconds" && l.GetValue() == served {
+					return m.GetHistogram().GetSampleCount()
+				}
+			}
+		}
+	}
+	return 0
+}
+
+// dump shows the reserve's pods when a test has failed.
+func (s *stage) dump(t *testing.T) {
+	if !t.Failed() {
+		return
+	}
+	var pods corev1.PodList
+	if err := s.berlin.Client.List(context.WithoutCancel(t.Context()), &pods, client.InNamespace(capacity.HeadroomNamespace)); err != nil {
+		t.Log(err)
+	}
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		t.Log(p.Name, p.Spec.NodeName, p.CreationTimestamp, p.DeletionTimestamp, p.Status.Phase, p.Status.Conditions)
+	}
 }
 
 // placeholders are the reserve's pods by the name of their node; "" for those that wait.
