@@ -22,6 +22,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/plimsoll/plimsoll/manifests"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/clustertest"
 )
@@ -278,8 +279,13 @@ func testRights(s *stage) {
 	require.Contains(t, message, "nodes")
 	require.Contains(t, message, "apply manifests/member there")
 	require.Nil(t, s.fleet.Member("guest"))
+	role, err := manifests.Render("member")
+	require.NoError(t, err)
+	for _, object := range role {
+		require.NoError(t, s.west.Client.Create(t.Context(), object))
+	}
 	require.NoError(t, s.west.Client.Create(t.Context(), &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "guest"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
+		ObjectMeta: metav1.ObjectMeta{Name: "guests"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "plimsoll-hub"},
 		Subjects: []rbacv1.Subject{{Kind: "Group", APIGroup: rbacv1.GroupName, Name: "system:serviceaccounts:default"}},
 	}))
 	clustertest.Eventually(t, "the caches are filled", func() error { // informers wait for up to a minute

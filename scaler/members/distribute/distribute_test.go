@@ -11,18 +11,22 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/plimsoll/plimsoll/manifests"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/clustertest"
 	"github.com/plimsoll/plimsoll/scaler/members"
@@ -51,7 +55,7 @@ func TestOnClusters(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, Add(mgr, fleet))
 	clustertest.Run(t, mgr)
-	s.join("east", s.member)
+	s.join("east", s.guest())
 
 	s.original("shop", "MetricRule", "online", `query: sum(online)`)
 	s.original("shop", "ScaleSchedule", "day", `timeZone: UTC, targetRef: {name: shop}, windows: [{name: w, schedule: "0 19 * * *", duration: 1h, minReplicas: 2}]`)
@@ -90,7 +94,7 @@ func TestOnClusters(t *testing.T) {
 	s.suspend("east", true)
 	s.change("online", func(r *v1alpha1.MetricRule) { r.Spec.Query = "sum(shoppers)" })
 	require.NoError(t, s.hub.Client.Delete(t.Context(), &v1alpha1.ClusterMetricRule{ObjectMeta: metav1.ObjectMeta{Name: "orders"}}))
-	s.join("hub", s.hub) // shows that the change has been looked at
+	s.join("hub", s.kubeconfig(s.hub)) // shows that the change has been looked at
 	s.awaits("hub", v1alpha1.Distribution{Objects: 3, Applied: 3})
 	require.Equal(t, "sum(online)", s.copies("MetricRule")[0].(*v1alpha1.MetricRule).Spec.Query)
 	require.Len(t, s.copies("ClusterMetricRule"), 1)
@@ -122,10 +126,33 @@ func TestOnClusters(t *testing.T) {
 	require.Equal(t, v1alpha1.MemberHealthy, s.get("east").Status.State, "the rest of the status is others'")
 }
 
-// join makes a cluster a member.
-func (s *stage) join(name string, c *clustertest.Cluster) {
+func (s *stage) kubeconfig(c *clustertest.Cluster) *clientcmdapi.Config {
+	config, err := clientcmd.LoadFromFile(c.Kubeconfig)
+	require.NoError(s.t, err)
+	return config
+}
+
+// guest is the kubeconfig of the account that members have for the hub.
+func (s *stage) guest() *clientcmdapi.Config {
 	s.t.Helper()
-	text, err := os.ReadFile(c.Kubeconfig)
+	objects, err := manifests.Render("member")
+	require.NoError(s.t, err)
+	for _, object := range objects {
+		require.NoError(s.t, s.member.Client.Create(s.t.Context(), object))
+	}
+	account, request := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "plimsoll-hub", Name: "plimsoll-hub"}}, &authenticationv1.TokenRequest{}
+	require.NoError(s.t, s.member.Client.SubResource("token").Create(s.t.Context(), account, request))
+	config := s.kubeconfig(s.member)
+	for _, user := range config.AuthInfos {
+		*user = clientcmdapi.AuthInfo{Token: request.Status.Token}
+	}
+	return config
+}
+
+// join makes a cluster a member.
+func (s *stage) join(name string, config *clientcmdapi.Config) {
+	s.t.Helper()
+	text, err := clientcmd.Write(*config)
 	require.NoError(s.t, err)
 	require.NoError(s.t, s.hub.Client.Create(s.t.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: members.DefaultNamespace, Name: name}, Data: map[string][]byte{"kubeconfig": text},
