@@ -33,7 +33,7 @@ at most a third of the other's time.`,
 	flags.DurationVar(&options.Duration, "duration", 0, "show one day compressed into this time, at least 2m, and judge it; 0: days of 5m until Ctrl-C")
 	flags.StringVar(&options.Dir, "dir", "", "folder for the cluster, its kubeconfig and logs (default: a temporary one)")
 	flags.BoolVar(&options.Keep, "keep", false, "keep the temporary folder with the logs when the demo ends")
-	flags.StringVar(&options.Record, "record", "", "folder for the demand, the replicas and the manifests, for plimsoll plan --replay (with --keep also in the demo's own)")
+	flags.StringVar(&options.Record, "record", "", "folder for the demand, what the HPAs did and when, and the manifests, for plimsoll plan --replay (with --keep also in the demo's own)")
 	flags.BoolVar(&options.Prometheus, "prometheus", false, "let a Prometheus server scrape the shop; without it the adapter scrapes by itself. It knows no earlier days, so the forecast begins in Learning and is not judged")
 	command.AddCommand(newDemoClusters(stdout, stderr))
 	return command

@@ -59,6 +59,13 @@ func newPlan(stderr io.Writer) *cobra.Command {
 		Long: `plan replays a history of demand against policies, in a closed loop with the arithmetic of Kubernetes' HPA. Policies learn
 from the first half and are judged on the second. It needs no cluster, installs nothing and changes nothing.
 
+With --replay it holds this arithmetic against a real cluster: it replays the demand that plimsoll demo --record has
+recorded, and compares the replicas after each look of the HPA. A look agrees if the cluster had the replayed count at
+some moment within one period of the HPA before or after it. From the cluster it takes times only: when the HPA looked,
+of when the values were that it read, how long pods took to be Ready, how long the scaler took to write. The bounds are
+those that were recorded, and in a second replay those that schedule, forecast and override make of the demand. Every
+other count is listed with the recorded fact that it comes of.
+
 The policies:
 ` + names.String(),
 		Example: `  plimsoll plan --trace users.csv --lead 15m
@@ -94,7 +101,7 @@ func (f *planFlags) add(command *cobra.Command) {
 	flags.StringVar(&f.node, "node", "", "allocatable of one node: cpu=4,memory=16Gi; says whether saved replicas free one")
 	flags.StringVarP(&f.output, "output", "o", "table", "table (for people) or json")
 	flags.StringVar(&f.report, "report", "", "also write one self-contained HTML page to this file")
-	flags.StringVar(&f.replay, "replay", "", "instead of all others: folder of plimsoll demo --record; compares the replicas of its cluster with a replay")
+	flags.StringVar(&f.replay, "replay", "", "instead of all others: folder of plimsoll demo --record; compares the replicas of its cluster with a replay of its demand")
 	flags.BoolVar(&f.allHPAs, "all-hpas", false, "with --prometheus: rank every HPA of the cluster (or of --namespace) by what it loses today; reads only")
 	f.kube.AddFlags(flags)
 	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))

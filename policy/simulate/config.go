@@ -29,8 +29,9 @@ type Config struct {
 	// MilliPerUnit is what one unit of demand is in thousandths of the metric's unit. Kubernetes knows no smaller part of
 	// a metric than a thousandth. 0: 1000.
 	MilliPerUnit float64
-	// Startup is the time from a new replica to its readiness.
-	Startup time.Duration
+	// Startup is the time from a new replica to its readiness; StartupAt, if not nil, is that of one that begins at a time.
+	Startup   time.Duration
+	StartupAt func(begun time.Time) time.Duration
 	// Initial replicas, ready at the start; 0: what the demand needs, within the HPA's bounds.
 	Initial int32
 
@@ -46,9 +47,19 @@ type Config struct {
 	// Fixed replaces the HPA: it says how many replicas there are to be.
 	Fixed func(now time.Time) int32
 
+	// Looks are when the HPA looks, in order, and of when the values are that it reads then, where both are known.
+	// Nil: it looks every Sync from the Start on and reads the newest sample.
+	Looks []Look
+	// Pending says that replicas are Pending until they are ready, as with a slow start of the container, and not
+	// Running: the HPA then takes them for idle only when it scales up.
+	Pending bool
+
 	// Watch is called after every sync; nil: nobody watches.
 	Watch func(Tick)
 }
+
+// Look is one of the HPA's, at values of the time Sampled.
+type Look struct{ At, Sampled time.Time }
 
 // Seen is what contributions may depend on.
 type Seen struct {
@@ -94,6 +105,9 @@ func (c *Config) validate() error {
 	}
 	if c.RequestMilli == 0 {
 		c.RequestMilli = 1000
+	}
+	if c.StartupAt == nil {
+		c.StartupAt = func(time.Time) time.Duration { return c.Startup }
 	}
 	switch {
 	case c.Demand == nil || len(c.Demand.points) == 0:

@@ -3,6 +3,7 @@
 package simulate
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,30 +12,60 @@ import (
 
 // pods are the replicas, oldest first: those that start are at the end, and go first, as a ReplicaSet removes them.
 type pods struct {
-	readyAt []time.Time
+	all     []pod
 	ready   int
 	names   []string
-	startup time.Duration
+	startup func(begun time.Time) time.Duration
+	pending bool // until they are ready
+
+	remember bool   // those that are gone
+	gone     []gone // since the oldest value that may still be read
 }
+
+type pod struct{ begun, readyAt time.Time }
+
+// gone is a replica that was removed at a time.
+type gone struct{ readyAt, at time.Time }
 
 // scale adds or removes replicas.
 func (p *pods) scale(n int32, now time.Time) {
-	for len(p.readyAt) < int(n) {
-		p.readyAt = append(p.readyAt, now.Add(p.startup))
+	for len(p.all) < int(n) {
+		p.all = append(p.all, pod{now, now.Add(p.startup(now))})
 	}
-	p.readyAt = p.readyAt[:n]
+	if p.remember {
+		for _, pod := range p.all[n:] {
+			p.gone = append(p.gone, gone{pod.readyAt, now})
+		}
+	}
+	p.all = p.all[:n]
 	p.ready = min(p.ready, int(n))
 	p.tick(now)
 }
 
 // tick makes those ready whose time has come.
 func (p *pods) tick(now time.Time) {
-	for p.ready < len(p.readyAt) && !p.readyAt[p.ready].After(now) {
+	for p.ready < len(p.all) && !p.all[p.ready].readyAt.After(now) {
 		p.ready++
 	}
 }
 
-func (p *pods) count() int32 { return int32(len(p.readyAt)) }
+// served is how many replicas were ready at a time, which is no earlier than any it was asked for before, and how many of
+// them are still there.
+func (p *pods) served(then time.Time) (were, are int) {
+	p.gone = slices.DeleteFunc(p.gone, func(g gone) bool { return !g.at.After(then) })
+	for are < p.ready && !p.all[are].readyAt.After(then) {
+		are++
+	}
+	were = are
+	for _, g := range p.gone {
+		if !g.readyAt.After(then) {
+			were++
+		}
+	}
+	return were, are
+}
+
+func (p *pods) count() int32 { return int32(len(p.all)) }
 
 func (p *pods) name(i int) string {
 	for len(p.names) <= i {
@@ -45,7 +76,7 @@ func (p *pods) name(i int) string {
 
 // objects are the pods as the HPA sees them.
 func (p *pods) objects(m []hpa.Metric, requestMilli int64) []hpa.Pod {
-	out := make([]hpa.Pod, len(p.readyAt))
+	out := make([]hpa.Pod, len(p.all))
 	requests := hpa.Requests{}
 	container := "app"
 	for _, metric := range m {
@@ -55,10 +86,14 @@ func (p *pods) objects(m []hpa.Metric, requestMilli int64) []hpa.Pod {
 		}
 	}
 	containers := []hpa.Container{{Name: container, Requests: requests}}
-	for i, at := range p.readyAt {
-		out[i] = hpa.Pod{Name: p.name(i), Phase: hpa.PodRunning, Ready: hpa.ReadyFalse, Started: at.Add(-p.startup), ReadySince: at.Add(-p.startup), Containers: containers}
+	starting := hpa.PodRunning
+	if p.pending {
+		starting = hpa.PodPending
+	}
+	for i, pod := range p.all {
+		out[i] = hpa.Pod{Name: p.name(i), Phase: starting, Ready: hpa.ReadyFalse, Started: pod.begun, ReadySince: pod.begun, Containers: containers}
 		if i < p.ready {
-			out[i].Ready, out[i].ReadySince = hpa.ReadyTrue, at
+			out[i].Phase, out[i].Ready, out[i].ReadySince = hpa.PodRunning, hpa.ReadyTrue, pod.readyAt
 		}
 	}
 	return out

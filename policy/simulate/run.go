@@ -5,6 +5,7 @@ package simulate
 import (
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
@@ -20,10 +21,19 @@ func Run(c Config) (Measures, error) {
 	r.live = r.base
 	r.scaler = hpa.Autoscaler{Spec: c.HPA, Options: c.Options}
 	r.readings = make([]hpa.Reading, len(c.HPA.Metrics))
-	r.pods.startup = c.Startup
+	r.pods.startup, r.pods.pending, r.pods.remember = c.StartupAt, c.Pending, r.needsPods()
 	r.start()
-	for now := c.Start; now.Before(c.End); now = now.Add(c.Sync) {
-		r.step(now)
+	if c.Looks == nil {
+		for now := c.Start; now.Before(c.End); now = now.Add(c.Sync) {
+			r.step(Look{now, now.Add(-c.SampleDelay).Truncate(c.SampleEvery)}, now.Add(c.Sync))
+		}
+	}
+	for i, look := range c.Looks {
+		next := c.End
+		if i+1 < len(c.Looks) {
+			next = c.Looks[i+1].At
+		}
+		r.step(look, next)
 	}
 	return r.meter.measures(), nil
 }
@@ -51,36 +61,41 @@ func (r *run) start() {
 			n = r.Fixed(r.Start)
 		}
 	}
-	r.pods.scale(n, r.Start.Add(-r.Startup))
+	begun := r.Start.Add(-longBefore)
+	r.pods.scale(n, begun.Add(-r.StartupAt(begun)))
 	r.pods.tick(r.Start)
 }
+
+// longBefore is how long the initial replicas are ready: no value that is read is older.
+const longBefore = time.Hour
 
 func clamp(v float64, low, high int32) int32 {
 	return int32(min(max(v, float64(low)), float64(high)))
 }
 
-// step is one sync at now, and the time until the next.
-func (r *run) step(now time.Time) {
+// step is one sync, and the time until the next.
+func (r *run) step(look Look, next time.Time) {
+	now := look.At
 	r.pods.tick(now)
 	t := Tick{Time: now, Demand: r.Demand.At(now)}
 	before := r.pods.count()
 	if r.Fixed != nil {
 		r.pods.scale(max(r.Fixed(now), 0), now)
 	} else {
-		r.decide(now, &t)
+		r.decide(look, &t)
 	}
 	r.meter.scaled(before, r.pods.count())
 	t.Replicas, t.Ready, t.Bounds = r.pods.count(), int32(r.pods.ready), r.live
 	t.Unserved = max(0, t.Demand-float64(t.Ready)*r.Capacity)
-	r.meter.account(t, r.Capacity, min(r.Sync, r.End.Sub(now)))
+	r.meter.account(t, r.Capacity, min(next.Sub(now), r.End.Sub(now)))
 	if r.Watch != nil {
 		r.Watch(t)
 	}
 }
 
 // decide sets the bounds and lets the HPA act.
-func (r *run) decide(now time.Time, t *Tick) {
-	sampled := now.Add(-r.SampleDelay).Truncate(r.SampleEvery)
+func (r *run) decide(look Look, t *Tick) {
+	now, sampled := look.At, look.Sampled
 	value := r.Demand.At(sampled)
 	r.edit(now)
 	if r.Contribute != nil {
@@ -149,17 +164,22 @@ func (r *run) needsReadyPods() bool {
 	return false
 }
 
-// podValues shares the demand out evenly over the ready pods. A resource's use ends at the pod's capacity.
+// needsPods says whether a metric is one that pods have.
+func (r *run) needsPods() bool { return slices.ContainsFunc(r.HPA.Metrics, hpa.Metric.NeedsPods) }
+
+// podValues are those of the time sampled: the demand was shared out evenly over the pods that were ready then, and those
+// that are gone since have no value any more, so that their part of the demand is missing until the next sample. A resource's use ends at the pod's capacity.
 func (r *run) podValues(m hpa.Metric, sampled time.Time, value float64) []hpa.PodValue {
-	if r.pods.ready == 0 {
+	were, are := r.pods.served(sampled)
+	if are == 0 {
 		return nil
 	}
-	each := value / float64(r.pods.ready)
+	each := value / float64(were)
 	n := r.milli(each)
 	if m.Type != hpa.PodsMetric {
 		n = int64(math.Round(min(each/r.Capacity, 1) * float64(r.RequestMilli)))
 	}
-	out := make([]hpa.PodValue, r.pods.ready)
+	out := make([]hpa.PodValue, are)
 	for i := range out {
 		out[i] = hpa.PodValue{Pod: r.pods.name(i), Value: n, Time: sampled, Window: r.SampleEvery}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/report"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/screen"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/shop"
+	"github.com/plimsoll/plimsoll/policy/forecast"
 	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
@@ -68,7 +69,11 @@ type demo struct {
 	alone   *branch
 	planned *branch
 	cluster *cluster
-	news    news
+	// exporter tells of both shops.
+	exporter *shop.Exporter
+	news     news
+	// earlier is the demand of the days before the first one, as far as the forecast can know it.
+	earlier []forecast.Point
 	// overrides are those that were written.
 	overrides []record.Override
 }
@@ -80,16 +85,15 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	d := newDemo(o)
-	exporter, err := shop.Serve(d.alone.shop, d.planned.shop)
-	if err != nil {
+	if d.exporter, err = shop.Serve(d.alone.shop, d.planned.shop); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, exporter.Close()) }()
+	defer func() { err = errors.Join(err, d.exporter.Close()) }()
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	d.say("Starting a Kubernetes cluster on this machine; its pods take %s to be Ready", d.target.Startup)
-	if d.stage, err = start(ctx, o, exporter.Address(), d.target.Startup); err != nil {
+	if d.stage, err = start(ctx, o, d.exporter.Address(), d.target.Startup); err != nil {
 		return d.unlessAsked(ctx, err)
 	}
 	defer func() {

@@ -20,7 +20,7 @@ func TestPastIsInTheStorage(t *testing.T) {
 	dir, day := t.TempDir(), dayOf(Options{Duration: 2 * time.Minute})
 	until := time.Now().Truncate(time.Millisecond)
 	first := until.Add(15 * time.Second)
-	require.NoError(t, writePast(t.Context(), dir, day, first, until))
+	require.NoError(t, writePast(t.Context(), dir, earlierDemand(day, first, until)))
 
 	db, err := tsdb.Open(dir, nil, nil, tsdb.DefaultOptions(), nil)
 	require.NoError(t, err)

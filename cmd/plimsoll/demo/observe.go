@@ -19,6 +19,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/report"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/demo/shop"
+	policyhpa "github.com/plimsoll/plimsoll/policy/hpa"
 	"github.com/plimsoll/plimsoll/scaler/record"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
@@ -29,7 +30,7 @@ type observation struct {
 	said    string
 	saidAge time.Duration
 	problem bool // the HPA cannot do its work
-	active  bool // the HPA reads its metric
+	active  bool // the HPA reads its metric, or follows its bounds, which needs none
 }
 
 // valuesPath is where an HPA reads the metric of its pods.
@@ -78,7 +79,7 @@ func (o *observation) hear(hpa *autoscalingv2.HorizontalPodAutoscaler, events []
 	for _, c := range hpa.Status.Conditions {
 		conditions[c.Type] = c
 	}
-	o.active = conditions[autoscalingv2.ScalingActive].Status == corev1.ConditionTrue
+	o.active = conditions[autoscalingv2.ScalingActive].Status == corev1.ConditionTrue || conditions[autoscalingv2.AbleToScale].Reason == policyhpa.ReasonSucceededRescale
 	for _, t := range []autoscalingv2.HorizontalPodAutoscalerConditionType{autoscalingv2.AbleToScale, autoscalingv2.ScalingActive} {
 		if c := conditions[t]; c.Status == corev1.ConditionFalse {
 			o.said, o.problem, o.saidAge = c.Message, true, now.Sub(c.LastTransitionTime.Time)

@@ -3,7 +3,6 @@
 package demo
 
 import (
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -55,9 +54,7 @@ func TestForecastKnowsTheMorning(t *testing.T) {
 		require.Zero(t, length%rule.Interval)
 		lead := rule.LeadTime(p.target.Startup + 15*time.Second)
 		require.Less(t, lead, rule.MaxLead, "the measured lead counts, not its limit")
-		d := newDemo(Options{Duration: length, Progress: io.Discard})
-		d.stage = &stage{samples: "here"}
-		m, err := model.New(rule, lead, d.pastDemand(began))
+		m, err := model.New(rule, lead, earlierDemand(p.day, began, began))
 		require.NoError(t, err)
 		require.Equal(t, forecast.Armed, m.Gate().Trust, "%s: %s", length, m.Gate().Reason)
 

@@ -19,9 +19,12 @@ import (
 // branch is one of the two shops.
 type branch struct {
 	observer
-	run  report.Run
-	last observation
+	bounds *boundsLog
+	run    report.Run
+	last   observation
 }
+
+func (b *branch) visited() shop.Branch { return shop.Branch{Shop: b.shop, Serving: b.pods.Serving} }
 
 func (d *demo) branch(title, namespace string) *branch {
 	b := &branch{run: report.Run{Name: title}, observer: observer{namespace: namespace}}
@@ -29,8 +32,8 @@ func (d *demo) branch(title, namespace string) *branch {
 	return b
 }
 
-// open creates the shop's objects, and lets its users in.
-func (b *branch) open(ctx context.Context, stage *stage, client kubernetes.Interface, at func() time.Duration) error {
+// open creates the shop's objects.
+func (b *branch) open(ctx context.Context, stage *stage, client kubernetes.Interface) error {
 	if err := stage.ApplyYAML(ctx, manifestOf(b.namespace)); err != nil {
 		return err
 	}
@@ -39,8 +42,8 @@ func (b *branch) open(ctx context.Context, stage *stage, client kubernetes.Inter
 		return err
 	}
 	b.client = client
-	go b.shop.Run(ctx, at, b.pods.Serving)
-	return nil
+	b.bounds, err = watchBounds(ctx, client, b.namespace)
+	return err
 }
 
 // panel is what the view shows of the shop.
@@ -59,10 +62,11 @@ func (d *demo) prepare(ctx context.Context) error {
 	}
 	d.say("Opening the same shop in the namespaces %s (HPA alone) and %s (schedule, forecast, override)", aloneNamespace, plannedNamespace)
 	for _, b := range []*branch{d.alone, d.planned} {
-		if err := b.open(ctx, d.stage, client, d.clock.since); err != nil {
+		if err := b.open(ctx, d.stage, client); err != nil {
 			return err
 		}
 	}
+	go shop.Run(ctx, d.clock.since, d.alone.visited(), d.planned.visited())
 	if err := d.past(ctx); err != nil {
 		return err
 	}
@@ -92,7 +96,8 @@ func (d *demo) past(ctx context.Context) error {
 		return nil
 	}
 	d.say("Writing the shop's %d earlier days into the adapter's storage, for the forecast to learn from", pastDays)
-	return writePast(ctx, d.stage.samples, d.day, now.Add(-d.clock.since()), now)
+	d.earlier = earlierDemand(d.day, now.Add(-d.clock.since()), now)
+	return writePast(ctx, d.stage.samples, d.earlier)
 }
 
 // untilReady waits until both HPAs read the metric, their least replicas are Ready, and the forecast is made.

@@ -4,6 +4,7 @@ package demo
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,21 +40,14 @@ func (d *demo) recording() (replay.Recording, error) {
 			From: began, To: began.Add(last), Sync: replay.Seconds(syncPeriod), Startup: replay.Seconds(d.target.Startup),
 			Capacity: d.target.Capacity, Overrides: d.overrides,
 		},
-		Demand: d.pastDemand(began),
+		Demand: d.demand(),
 		HPA:    documentOf(manifestOf(plannedNamespace), "HorizontalPodAutoscaler"),
 	}
-	// Both shops are looked at in one go, and one that could not be has no sample of that time.
-	planned := map[time.Duration]replay.Seen{}
-	for _, s := range d.planned.run.Samples {
-		planned[s.At] = replay.Seen{Replicas: s.Pods, Age: s.Age}
+	looks, err := d.looks()
+	if err != nil {
+		return r, err
 	}
-	for _, s := range d.alone.run.Samples {
-		r.Demand = append(r.Demand, forecast.Point{Time: began.Add(s.At), Value: float64(s.Users)})
-		if p, ok := planned[s.At]; ok {
-			r.Counts = append(r.Counts, replay.Count{Time: began.Add(s.At), Alone: replay.Seen{Replicas: s.Pods, Age: s.Age}, Planned: p})
-		}
-	}
-	var err error
+	r.Alone, r.Planned = d.alone.seen(began, looks[aloneNamespace]), d.planned.seen(began, looks[plannedNamespace])
 	sales := d.planner.scheduleOf(0)
 	for number := 1; number < d.news.schedule; number++ {
 		sales.Spec.Windows = append(sales.Spec.Windows, d.planner.scheduleOf(number).Spec.Windows...)
@@ -65,15 +59,23 @@ func (d *demo) recording() (replay.Recording, error) {
 	return r, err
 }
 
-// pastDemand are the earlier days as the forecast reads them: at the multiples of its interval.
-func (d *demo) pastDemand(began time.Time) []forecast.Point {
-	if d.stage.samples == "" {
-		return nil
+// seen is what was seen of the shop.
+func (b *branch) seen(began time.Time, looks []replay.Look) replay.Shop {
+	s := replay.Shop{Looks: looks, Bounds: b.bounds.all()}
+	for _, sample := range b.run.Samples {
+		s.Counts = append(s.Counts, replay.Count{Time: began.Add(sample.At), Replicas: sample.Pods})
 	}
-	interval := intervalOf(d.day.Length)
-	var points []forecast.Point
-	for at := began.Add(-pastDays * d.day.Length).Truncate(interval).Add(interval); at.Before(began); at = at.Add(interval) {
-		points = append(points, forecast.Point{Time: at, Value: float64(d.day.Users(at.Sub(began)))})
+	for _, start := range b.pods.Starts() {
+		s.Pods = append(s.Pods, replay.Pod{Seen: start.Seen, Ready: start.Served})
+	}
+	return s
+}
+
+// demand is the users of the earlier days as they were written, and then those that the scrapes read.
+func (d *demo) demand() []forecast.Point {
+	points := slices.Clone(d.earlier)
+	for _, s := range d.exporter.Scrapes() {
+		points = append(points, forecast.Point{Time: s.Time, Value: float64(s.Users)})
 	}
 	return points
 }

@@ -27,7 +27,8 @@ type stage struct {
 }
 
 // scrapeConfig is read by the adapter's own engine and by a Prometheus server alike. The shop says which pod each
-// series is about, hence honor_labels.
+// series is about, and the scaler which HPA, hence honor_labels. The scaler's are for `plimsoll report`; its address is in
+// a file, as it starts after those who scrape.
 const scrapeConfig = `global:
   scrape_interval: 1s
   scrape_timeout: 1s
@@ -36,6 +37,13 @@ scrape_configs:
   honor_labels: true
   static_configs:
   - targets: [%q]
+- job_name: scaler
+  honor_labels: true
+  scrape_interval: 5s
+  file_sd_configs:
+  - files: [%q]
+  metric_relabel_configs:
+  - {source_labels: [__name__], regex: plimsoll_.*, action: keep}
 `
 
 // adapterName is what the stage's one adapter is called, scalerName its one scaler.
@@ -51,7 +59,7 @@ func start(ctx context.Context, o Options, shopAddress string, startup time.Dura
 		return nil, err
 	}
 	scrape := filepath.Join(s.dir, "scrape.yaml")
-	if err := os.WriteFile(scrape, fmt.Appendf(nil, scrapeConfig, shopAddress), 0o600); err != nil {
+	if err := os.WriteFile(scrape, fmt.Appendf(nil, scrapeConfig, shopAddress, s.targets()), 0o600); err != nil {
 		return nil, fmt.Errorf("write the scrape configuration: %w", err)
 	}
 	progress := &gate{out: o.Progress}
@@ -59,7 +67,7 @@ func start(ctx context.Context, o Options, shopAddress string, startup time.Dura
 	options := stack.Options{
 		ClusterOptions: stack.ClusterOptions{
 			Name: "demo", Dir: s.dir, HPASyncPeriod: syncPeriod, Progress: progress,
-			Arguments: []string{"--pod-ready-delay", startup.String()},
+			Arguments: []string{"--pod-ready-delay", startup.String(), "--component-arg", controllerArgument},
 		},
 		Direct: true, Adapters: -1,
 	}
@@ -87,8 +95,17 @@ func (s *stage) install(ctx context.Context) error {
 	if err := s.WaitAvailable(ctx); err != nil {
 		return err
 	}
-	return s.StartScaler(ctx, scalerName)
+	if err := s.StartScaler(ctx, scalerName); err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.targets(), fmt.Appendf(nil, `[{"targets": [%q]}]`, s.ScalerAddress(scalerName)), 0o600); err != nil {
+		return fmt.Errorf("write the scrape configuration: %w", err)
+	}
+	return nil
 }
+
+// targets is the file with the scaler's address, for who scrapes it.
+func (s *stage) targets() string { return filepath.Join(s.dir, "scaler.json") }
 
 // makeDir makes the folder, and lets the client libraries log into it instead of across the view.
 func (s *stage) makeDir() error {

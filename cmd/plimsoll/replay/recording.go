@@ -5,17 +5,15 @@
 package replay
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/plan"
+	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/forecast"
 	"github.com/plimsoll/plimsoll/scaler/record"
 )
@@ -23,10 +21,9 @@ import (
 // Recording is what a run of the demo saw.
 type Recording struct {
 	Settings Settings
-	// Demand is the users, also of the earlier days that the forecast learned from.
-	Demand []forecast.Point
-	// Counts are what was seen of the replicas, in the order of their times.
-	Counts []Count
+	// Demand is the users: of the earlier days that the forecast learned from, and then as each scrape read them.
+	Demand         []forecast.Point
+	Alone, Planned Shop
 	// HPA, Schedule and Forecast are YAML.
 	HPA, Schedule, Forecast string
 }
@@ -35,7 +32,7 @@ type Recording struct {
 type Settings struct {
 	From      time.Time         `json:"from"` // of the replicas
 	To        time.Time         `json:"to"`
-	Sync      Seconds           `json:"syncSeconds"`    // between two looks of the HPA controller
+	Sync      Seconds           `json:"syncSeconds"`    // the HPA's period
 	Startup   Seconds           `json:"startupSeconds"` // from a pod's creation to Ready, as the nodes were told
 	Capacity  float64           `json:"capacity"`       // users that a pod serves
 	Overrides []record.Override `json:"overrides,omitempty"`
@@ -57,30 +54,47 @@ func (s *Seconds) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Count is how many replicas the two shops had at a time, and how old the values were that the metrics API had for
-// their HPAs.
-type Count struct {
-	Time           time.Time
-	Alone, Planned Seen
+// Shop is what was seen of one shop in the cluster, each list in the order of its times.
+type Shop struct {
+	Counts []Count
+	Looks  []Look
+	Bounds []Bounds
+	Pods   []Pod
 }
 
-// Seen is what was seen of one shop.
-type Seen struct {
+// Count is how many pods there were at a time, without those that were being deleted.
+type Count struct {
+	Time     time.Time
 	Replicas int
-	Age      time.Duration // in whole seconds
+}
+
+// Look is one look of the HPA, as its controller logged it.
+type Look struct {
+	Time     time.Time
+	Measured time.Time // the time of the values that it read, in whole seconds; zero: it read none
+	Wanted   int       // what they asked for, before behavior and bounds; -1: it read none
+	Replicas int       // what it set
+}
+
+// Bounds are what the HPA said from a time on.
+type Bounds struct {
+	Time time.Time
+	bounds.Bounds
+}
+
+// Pod is when a pod was first there, and when it was first Ready; zero: it never was.
+type Pod struct {
+	Seen, Ready time.Time
 }
 
 // The files of a recording.
 const (
 	settingsFile = "replay.json"
 	demandFile   = "demand.csv"
-	countsFile   = "replicas.csv"
 	hpaFile      = "hpa.yaml"
 	scheduleFile = "schedule.yaml"
 	forecastFile = "forecast.yaml"
 )
-
-const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
 // Write writes a recording into a folder, which it makes.
 func (r Recording) Write(dir string) error {
@@ -95,28 +109,16 @@ func (r Recording) Write(dir string) error {
 	for name, text := range map[string]string{hpaFile: r.HPA, scheduleFile: r.Schedule, forecastFile: r.Forecast} {
 		errs = append(errs, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	demand := [][]string{{"time", "value"}}
-	for _, p := range r.Demand {
-		demand = append(demand, []string{p.Time.UTC().Format(timeLayout), strconv.FormatFloat(p.Value, 'f', -1, 64)})
+	errs = append(errs, writeRows(filepath.Join(dir, demandFile), r.demandRows()))
+	for name, shop := range map[string]Shop{"alone": r.Alone, "planned": r.Planned} {
+		for _, t := range shop.tables() {
+			errs = append(errs, writeRows(filepath.Join(dir, name+"-"+t.file), t.rows()))
+		}
 	}
-	counts := [][]string{{"time", "alone", "alone_age", "planned", "planned_age"}}
-	for _, c := range r.Counts {
-		counts = append(counts, []string{c.Time.UTC().Format(timeLayout),
-			strconv.Itoa(c.Alone.Replicas), strconv.Itoa(int(c.Alone.Age.Seconds())), strconv.Itoa(c.Planned.Replicas), strconv.Itoa(int(c.Planned.Age.Seconds()))})
-	}
-	errs = append(errs, writeCSV(filepath.Join(dir, demandFile), demand), writeCSV(filepath.Join(dir, countsFile), counts))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("write the recording: %w", err)
 	}
 	return nil
-}
-
-func writeCSV(name string, rows [][]string) error {
-	file, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(csv.NewWriter(file).WriteAll(rows), file.Close())
 }
 
 // Read reads a recording from its folder. Errors name the file.
@@ -145,52 +147,12 @@ func Read(dir string) (Recording, error) {
 		return r, err
 	}
 	r.Demand = trace.Points
-	r.Counts, err = readCounts(filepath.Join(dir, countsFile))
-	return r, err
-}
-
-func readCounts(name string) ([]Count, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("read the recording: %w", err)
-	}
-	defer func() { _ = file.Close() }() // it is only read
-	reader := csv.NewReader(file)
-	reader.FieldsPerRecord = 5
-	var counts []Count
-	for {
-		row, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			return counts, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", countsFile, err)
-		}
-		if row[0] == "time" {
-			continue
-		}
-		line, _ := reader.FieldPos(0)
-		c, err := countOf(row)
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", countsFile, line, err)
-		}
-		counts = append(counts, c)
-	}
-}
-
-func countOf(row []string) (Count, error) {
-	at, err := time.Parse(time.RFC3339Nano, row[0])
-	if err != nil {
-		return Count{}, err
-	}
-	var n [4]int
-	for i := range n {
-		if n[i], err = strconv.Atoi(row[i+1]); err != nil {
-			return Count{}, err
+	for name, shop := range map[string]*Shop{"alone": &r.Alone, "planned": &r.Planned} {
+		for _, t := range shop.tables() {
+			if err := readRows(dir, name+"-"+t.file, len(t.columns), t.add); err != nil {
+				return r, err
+			}
 		}
 	}
-	return Count{
-		Time:  at,
-		Alone: Seen{n[0], time.Duration(n[1]) * time.Second}, Planned: Seen{n[2], time.Duration(n[3]) * time.Second},
-	}, nil
+	return r, nil
 }

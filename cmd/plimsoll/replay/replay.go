@@ -15,178 +15,195 @@ import (
 	"github.com/plimsoll/plimsoll/policy/simulate"
 )
 
-// Comparison is one shop, in the cluster and replayed.
-type Comparison struct {
-	Name        string       `json:"name"`
-	Syncs       int          `json:"syncs"` // that were compared
-	Agree       int          `json:"agree"` // the cluster had the replayed count within one period of the HPA
-	Differences []Difference `json:"differences,omitempty"`
-	SampleDelay Seconds      `json:"sampleDelaySeconds"` // how old the values were that the HPA read
-}
-
-// Share is the part of the syncs that agree.
-func (c Comparison) Share() float64 {
-	if c.Syncs == 0 {
-		return 0
-	}
-	return float64(c.Agree) / float64(c.Syncs)
-}
-
-// Difference is a sync at which the cluster did not have the replayed count within one period of the HPA.
-type Difference struct {
-	Time     time.Time `json:"time"`
-	Least    int       `json:"least"` // of the cluster's counts in that time
-	Most     int       `json:"most"`
-	Replayed int       `json:"replayed"`
-}
-
-// The shops' names.
+// The names of what is replayed.
 const (
 	Alone   = "the HPA alone"
-	Planned = "schedule, forecast and override"
+	Bounded = "with Plimsoll, its bounds as recorded"
+	Planned = "with Plimsoll, its bounds replayed too"
 )
 
-// Run replays both shops.
+// Run replays both shops from the demand: the one with Plimsoll first with the bounds that its HPA was given, and then
+// with those that schedule, forecast and override make of the demand. What is taken from the cluster are times: when the
+// HPA looked, of when the values were that it read, and how long pods took to be Ready.
 func Run(r Recording) ([]Comparison, error) {
-	var manifests plan.Manifests
-	for name, text := range map[string]string{hpaFile: r.HPA, scheduleFile: r.Schedule, forecastFile: r.Forecast} {
-		if err := manifests.Read(name, []byte(text)); err != nil {
-			return nil, err
-		}
-	}
-	switch {
-	case manifests.HPA == nil || manifests.Forecast == nil || len(manifests.Schedules) == 0:
-		return nil, errors.New("the recording lacks an HPA, a ScaleSchedule or a ScaleForecast")
-	case len(r.Demand) == 0:
-		return nil, errors.New("the recording has no demand")
-	case len(r.Counts) < 2 || r.Settings.Sync <= 0 || len(manifests.HPA.Metrics) != 1:
-		return nil, errors.New("the recording has no replicas to compare, no sync period, or an HPA with several metrics")
-	}
-	p := problem{Recording: r, manifests: manifests}
-	plain := func() (contribute, error) { return nil, nil }
-	alone, err := p.replay(Alone, func(c Count) Seen { return c.Alone }, plain)
-	if err != nil {
+	p := problem{Recording: r}
+	if err := p.read(); err != nil {
 		return nil, err
 	}
-	planned, err := p.replay(Planned, func(c Count) Seen { return c.Planned }, func() (contribute, error) {
-		planner, err := p.planner()
+	var list []Comparison
+	for _, c := range []struct {
+		name string
+		shop Shop
+		plan bool
+	}{{Alone, r.Alone, false}, {Bounded, r.Planned, false}, {Planned, r.Planned, true}} {
+		comparison, err := p.replay(c.name, c.shop, c.plan)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("replay %s: %w", c.name, err)
 		}
-		return planner.contribute, nil
-	})
-	return []Comparison{alone, planned}, err
+		list = append(list, comparison)
+	}
+	return list, nil
 }
 
 // problem is a recording that is replayed.
 type problem struct {
 	Recording
 	manifests plan.Manifests
+	demand    *simulate.Series
 }
 
-func (p *problem) sync() time.Duration { return time.Duration(p.Settings.Sync) }
-
-// replay simulates one shop and compares it. How old the values were at the very moments at which the HPA looked was not
-// seen, but only how old they were in between, so the age within those with which most looks agree is taken.
-func (p *problem) replay(name string, of func(Count) Seen, planner func() (contribute, error)) (Comparison, error) {
-	seen := make([]Seen, len(p.Counts))
-	for i, c := range p.Counts {
-		seen[i] = of(c)
-	}
-	first, oldest := p.phase(seen)
-	var best Comparison
-	for delay := ageStep; delay <= oldest; delay += ageStep {
-		asks, err := planner()
-		if err != nil {
-			return Comparison{}, err
-		}
-		ticks, err := p.simulate(first, delay, int32(seen[0].Replicas), asks)
-		if err != nil {
-			return Comparison{}, fmt.Errorf("replay %s: %w", name, err)
-		}
-		c := Comparison{Name: name, SampleDelay: Seconds(delay)}
-		for _, t := range ticks {
-			p.compare(&c, t, seen)
-		}
-		if best.Syncs == 0 || c.Agree > best.Agree {
-			best = c
+// read reads the manifests and the demand.
+func (p *problem) read() error {
+	for name, text := range map[string]string{hpaFile: p.HPA, scheduleFile: p.Schedule, forecastFile: p.Forecast} {
+		if err := p.manifests.Read(name, []byte(text)); err != nil {
+			return err
 		}
 	}
-	return best, nil
-}
-
-// contribute is what simulate asks for other bounds; nil for a plain HPA.
-type contribute = func(time.Time, simulate.Seen) []bounds.Contribution
-
-// ageStep is how finely the age of the values is looked for.
-const ageStep = 500 * time.Millisecond
-
-func (p *problem) simulate(first time.Time, delay time.Duration, initial int32, asks contribute) ([]simulate.Tick, error) {
-	demand, err := p.demand()
-	if err != nil {
-		return nil, err
+	switch m := p.manifests; {
+	case m.HPA == nil || m.Forecast == nil || len(m.Schedules) == 0:
+		return errors.New("the recording lacks an HPA, a ScaleSchedule or a ScaleForecast")
+	case len(m.HPA.Metrics) != 1:
+		return errors.New("the recording's HPA has several metrics, or none")
+	case len(p.Demand) == 0:
+		return errors.New("the recording has no demand")
+	case p.Settings.Sync <= 0:
+		return errors.New("the recording does not say what the HPA's period is")
 	}
-	var ticks []simulate.Tick
-	_, err = simulate.Run(simulate.Config{
-		HPA: *p.manifests.HPA, Options: hpa.DefaultOptions(), Start: first, End: p.Settings.To, Sync: p.sync(),
-		Demand: demand, Capacity: p.Settings.Capacity, Startup: time.Duration(p.Settings.Startup), Initial: initial,
-		SampleEvery: time.Second, SampleDelay: delay, Contribute: asks, Watch: func(t simulate.Tick) { ticks = append(ticks, t) },
-	})
-	return ticks, err
-}
-
-// demand is a series of the users.
-func (p *problem) demand() (*simulate.Series, error) {
 	points := make([]simulate.Point, len(p.Demand))
 	for i, d := range p.Demand {
 		points[i] = simulate.Point{Time: d.Time, Value: d.Value}
 	}
-	return simulate.NewSeries(points)
+	var err error
+	p.demand, err = simulate.NewSeries(points)
+	return err
 }
 
-// compare looks whether the cluster had the replayed count, or passed it, within one period of the HPA. A step of the
-// cluster from 8 to 12 pods passes 10.
-func (p *problem) compare(c *Comparison, t simulate.Tick, seen []Seen) {
-	d := Difference{Time: t.Time, Replayed: int(t.Replicas), Least: -1}
-	for i, count := range p.Counts {
-		if count.Time.Sub(t.Time).Abs() > p.sync() {
+func (p *problem) sync() time.Duration { return time.Duration(p.Settings.Sync) }
+
+// replay simulates one shop and compares it, with the bounds that it had or with those that the planner decides.
+func (p *problem) replay(name string, shop Shop, plan bool) (Comparison, error) {
+	looks := p.looks(shop)
+	if len(looks) == 0 || len(shop.Counts) == 0 || len(shop.Bounds) == 0 {
+		return Comparison{}, errors.New("the recording has no look of the HPA, no bounds, or no replicas to compare")
+	}
+	c, at := Comparison{Name: name}, 0
+	config := simulate.Config{
+		HPA: *p.manifests.HPA, Options: hpa.DefaultOptions(), Start: looks[0].At, End: p.Settings.To, Looks: looks,
+		Demand: p.demand, Capacity: p.Settings.Capacity, StartupAt: shop.startup, Initial: shop.initial(looks[0].At), Pending: true,
+		Watch: func(t simulate.Tick) {
+			p.compare(&c, at, t, shop)
+			at++
+		},
+	}
+	if plan {
+		planner, err := p.planner(looks[0].At)
+		if err != nil {
+			return Comparison{}, err
+		}
+		config.Contribute = func(_ time.Time, seen simulate.Seen) []bounds.Contribution {
+			return planner.contribute(p.began(shop, at), seen)
+		}
+	} else {
+		config.Edits = p.edits(shop)
+	}
+	_, err := simulate.Run(config)
+	return c, err
+}
+
+// looks are those of the HPA, each with the time of the scrape whose values it read. One that read none, as it was outside
+// of its bounds, could have read values as old as those at the look before it.
+func (p *problem) looks(shop Shop) []simulate.Look {
+	var looks []simulate.Look
+	var age time.Duration
+	for _, l := range shop.Looks {
+		if !l.Time.Before(p.Settings.To) {
+			break
+		}
+		sampled := p.scraped(l.Time.Add(-age))
+		if !l.Measured.IsZero() {
+			sampled = p.scraped(l.Measured.Add(time.Second - 1))
+			age = l.Time.Sub(sampled)
+		}
+		looks = append(looks, simulate.Look{At: l.Time, Sampled: sampled})
+	}
+	return looks
+}
+
+// began is when the HPA began a look, which is when it reads its bounds: one period after the look before. It logs a look
+// once it has read the values, which takes a while on a busy machine, and goes by that time from then on.
+func (p *problem) began(shop Shop, at int) time.Time {
+	logged := shop.Looks[at].Time
+	if at == 0 {
+		return logged
+	}
+	if began := shop.Looks[at-1].Time.Add(p.sync()); began.Before(logged) && logged.Sub(began) < time.Second {
+		return began
+	}
+	return logged
+}
+
+// edits are the bounds as the looks read them: those that came during a look count after it.
+func (p *problem) edits(shop Shop) []simulate.Edit {
+	var edits []simulate.Edit
+	at := 0
+	for _, b := range shop.Bounds {
+		for at < len(shop.Looks) && shop.Looks[at].Time.Before(b.Time) {
+			at++
+		}
+		edit := simulate.Edit{At: b.Time, Bounds: b.Bounds}
+		if at < len(shop.Looks) && b.Time.After(p.began(shop, at)) {
+			edit.At = shop.Looks[at].Time.Add(1)
+		}
+		edits = append(edits, edit)
+	}
+	return edits
+}
+
+// scraped is the time of the newest scrape at a time.
+func (p *problem) scraped(t time.Time) time.Time {
+	if known := until(p.Demand, t); len(known) > 0 {
+		return known[len(known)-1].Time
+	}
+	return t
+}
+
+// startup is how long a pod that begins at a time takes to be Ready: the median of those that began about then.
+func (s Shop) startup(at time.Time) time.Duration {
+	const about = 2 * time.Second
+	var near, all []time.Duration
+	for _, pod := range s.Pods {
+		if pod.Ready.IsZero() {
 			continue
 		}
-		n := seen[i].Replicas
-		if d.Least < 0 || n < d.Least {
-			d.Least = n
-		}
-		d.Most = max(d.Most, n)
-	}
-	if d.Least < 0 {
-		return // nobody looked at the cluster then
-	}
-	c.Syncs++
-	if d.Replayed >= d.Least && d.Replayed <= d.Most {
-		c.Agree++
-		return
-	}
-	c.Differences = append(c.Differences, d)
-}
-
-// phase finds in the counts when the HPA controller looked: it does so every period, and whatever changes does so then.
-// It returns its first look, and the greatest age that values had.
-func (p *problem) phase(seen []Seen) (first time.Time, oldest time.Duration) {
-	from, sync := p.Counts[0].Time, p.sync()
-	votes := make([]int, max(1, int(sync/time.Second)))
-	for i := 1; i < len(seen); i++ {
-		oldest = max(oldest, seen[i].Age+time.Second) // an age of 5.9 s is seen as 5 s
-		if seen[i].Replicas != seen[i-1].Replicas {
-			votes[int(p.Counts[i-1].Time.Sub(from)/time.Second)%len(votes)]++ // it happened after the look at i-1
+		took := pod.Ready.Sub(pod.Seen)
+		all = append(all, took)
+		if pod.Seen.Sub(at).Abs() < about {
+			near = append(near, took)
 		}
 	}
-	best := slices.Index(votes, slices.Max(votes))
-	const half = 500 * time.Millisecond // where in the second it was is not known
-	return from.Add(time.Duration(best)*time.Second + half), oldest
+	if len(near) == 0 {
+		near = all
+	}
+	if len(near) == 0 {
+		return 0
+	}
+	slices.Sort(near)
+	return near[len(near)/2]
 }
 
-// before are the points up to a time.
-func before(points []forecast.Point, t time.Time) []forecast.Point {
-	i, _ := slices.BinarySearchFunc(points, t, func(p forecast.Point, t time.Time) int { return p.Time.Compare(t) })
+// initial is how many replicas there were at a time before which none was deleted.
+func (s Shop) initial(at time.Time) int32 {
+	n := int32(0)
+	for _, pod := range s.Pods {
+		if !pod.Seen.After(at) {
+			n++
+		}
+	}
+	return n
+}
+
+// until are the points up to a time and at it.
+func until(points []forecast.Point, t time.Time) []forecast.Point {
+	i, _ := slices.BinarySearchFunc(points, t.Add(1), func(p forecast.Point, t time.Time) int { return p.Time.Compare(t) })
 	return points[:i]
 }

@@ -13,22 +13,23 @@ import (
 // WriteTable writes the comparisons for people, with every difference.
 func WriteTable(out io.Writer, r Recording, list []Comparison) error {
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "REPLAYED\tLOOKS OF THE HPA\tAGREE\tVALUES' AGE\n")
+	fmt.Fprintf(w, "REPLAYED\tLOOKS OF THE HPA\tAGREE\tAT ONCE\n")
 	for _, c := range list {
-		fmt.Fprintf(w, "%s\t%d\t%d (%.0f %%)\t%.1fs\n", c.Name, c.Syncs, c.Agree, 100*c.Share(), time.Duration(c.SampleDelay).Seconds())
+		fmt.Fprintf(w, "%s\t%d\t%d (%.0f %%)\t%d\n", c.Name, c.Looks, c.Agree, 100*c.Share(), c.Same)
 	}
-	fmt.Fprintf(w, "\nA look agrees if the cluster had the replayed count, or passed it, within %s, the HPA's period.\nThe values' age at the looks was not recorded; it is the one, among those that were seen, with which most looks agree.\n", time.Duration(r.Settings.Sync))
+	fmt.Fprintf(w, "\nA look agrees if the cluster had the replayed count at some moment within one period of the HPA before or after it\n"+
+		"(%s, and %s because its pods were counted that often); at once, if the HPA set that count at this very look.\n", time.Duration(r.Settings.Sync), counted)
 	for _, c := range list {
 		if len(c.Differences) == 0 {
 			continue
 		}
-		fmt.Fprintf(w, "\nDIFFERENCES OF %s\tTIME\tREAL\tREPLAYED\n", c.Name)
+		fmt.Fprintf(w, "\nDIFFERENCES: %s\n  TIME\tREAL\tREPLAYED\tAGREES\tBECAUSE\n", c.Name)
 		for _, d := range c.Differences {
-			counted := fmt.Sprint(d.Least)
-			if d.Most != d.Least {
-				counted = fmt.Sprintf("%d to %d", d.Least, d.Most)
+			agrees := "no"
+			if d.Agrees {
+				agrees = "yes"
 			}
-			fmt.Fprintf(w, "\t%s\t%s\t%d\n", clock(d.Time.Sub(r.Settings.From)), counted, d.Replayed)
+			fmt.Fprintf(w, "  %s\t%d\t%d\t%s\t%s\n", clock(d.Time.Sub(r.Settings.From)), d.Real, d.Replayed, agrees, d.Because)
 		}
 	}
 	return w.Flush()

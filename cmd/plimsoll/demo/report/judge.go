@@ -37,9 +37,6 @@ type Verdict struct {
 	NoValue    int // samples for which the metrics API had no value
 }
 
-// Followed says whether the HPA followed the users up and down.
-func (v Verdict) Followed() bool { return len(v.Reasons) == 0 }
-
 // AllowedBehind is how long after the users the replicas may come.
 func (t Target) AllowedBehind() time.Duration { return allowedBehind + t.Startup }
 

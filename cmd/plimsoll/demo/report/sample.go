@@ -26,14 +26,6 @@ type Sample struct {
 	FloorBy bounds.Source // who set it; zero: the HPA's own
 }
 
-// PerPod is how many users each ready pod serves; 0 while none is ready.
-func (s Sample) PerPod() float64 {
-	if s.Ready == 0 {
-		return 0
-	}
-	return float64(s.Users) / float64(s.Ready)
-}
-
 // Target is what the HPA was told to keep.
 type Target struct {
 	PerPod   float64 // users per pod

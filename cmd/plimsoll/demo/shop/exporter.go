@@ -3,11 +3,11 @@
 package shop
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,11 +20,15 @@ import (
 //	online_users{namespace,pod}  users online, for every pod that is ready
 //	orders_waiting{namespace}    orders in the queue
 type Exporter struct {
-	server   *http.Server
-	listener net.Listener
+	server    *http.Server
+	listener  net.Listener
+	collector *collector
+}
 
-	mu   sync.Mutex
-	hang chan struct{} // closed when the exporter answers again; nil: it answers
+// Scrape is how many users, not none, the exporter told of at a time, on all pods of the last of its shops together.
+type Scrape struct {
+	Time  time.Time
+	Users int
 }
 
 // Serve starts an exporter of the shops, each with a namespace of its own, on a free port of the loopback interface.
@@ -34,12 +38,12 @@ func Serve(shops ...*Shop) (*Exporter, error) {
 		return nil, fmt.Errorf("the shop cannot listen on loopback: %w", err)
 	}
 	registry := prometheus.NewRegistry()
-	if err := registry.Register(newCollector(shops)); err != nil {
+	e := &Exporter{listener: listener, collector: newCollector(shops)}
+	if err := registry.Register(e.collector); err != nil {
 		return nil, errors.Join(fmt.Errorf("the shop's metrics cannot be registered: %w", err), listener.Close())
 	}
-	e := &Exporter{listener: listener}
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", e.unlessHanging(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	e.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = e.server.Serve(listener) }() // ends with http.ErrServerClosed in Close
 	return e, nil
@@ -48,49 +52,11 @@ func Serve(shops ...*Shop) (*Exporter, error) {
 // Address is host:port, for a scrape config.
 func (e *Exporter) Address() string { return e.listener.Addr().String() }
 
-// Hang makes the exporter accept requests and not answer them, until Resume.
-func (e *Exporter) Hang() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.hang == nil {
-		e.hang = make(chan struct{})
-	}
-}
-
-// Resume ends Hang; requests that hang are answered.
-func (e *Exporter) Resume() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.hang != nil {
-		close(e.hang)
-		e.hang = nil
-	}
-}
+// Scrapes are the answers given so far, in the order of their times.
+func (e *Exporter) Scrapes() []Scrape { return e.collector.scrapes() }
 
 // Close ends the exporter at once, as if its process died.
 func (e *Exporter) Close() error { return e.server.Close() }
-
-func (e *Exporter) unlessHanging(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e.mu.Lock()
-		hang := e.hang
-		e.mu.Unlock()
-		if hang != nil && !wait(r.Context(), hang) {
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// wait returns whether the channel was closed before the context ended.
-func wait(ctx context.Context, c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
 
 // collector makes the metrics from the shops' state at the time of the scrape, so that a pod that is gone leaves no
 // series behind.
@@ -98,6 +64,9 @@ type collector struct {
 	shops   []*Shop
 	users   *prometheus.Desc
 	waiting *prometheus.Desc
+
+	mu   sync.Mutex
+	told []Scrape
 }
 
 func newCollector(shops []*Shop) *collector {
@@ -113,11 +82,26 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) { ch <- c.users; ch <- 
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	scrape := Scrape{Time: time.Now()}
 	for _, shop := range c.shops {
 		state, namespace := shop.State(), shop.options.Namespace
+		scrape.Users = 0
 		for pod, users := range state.PerPod {
+			scrape.Users += users
 			ch <- prometheus.MustNewConstMetric(c.users, prometheus.GaugeValue, float64(users), namespace, pod)
 		}
 		ch <- prometheus.MustNewConstMetric(c.waiting, prometheus.GaugeValue, float64(state.Waiting), namespace)
 	}
+	if scrape.Users == 0 {
+		return // nobody, or no pod to be told of
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = append(c.told, scrape)
+}
+
+func (c *collector) scrapes() []Scrape {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.told)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 func TestOrdersWaitWhilePodsAreShort(t *testing.T) {
@@ -30,7 +31,7 @@ func TestRunFollowsTheDay(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s := New(Options{Day: Day{Length: time.Minute, Quiet: 10, Peak: 1000}})
 		start := time.Now()
-		go s.Run(ctx, func() time.Duration { return time.Since(start) }, func() []string { return []string{"a"} })
+		go Run(ctx, func() time.Duration { return time.Since(start) }, Branch{s, func() []string { return []string{"a"} }})
 		time.Sleep(29*time.Second + 400*time.Millisecond) // the fake clock's
 		synctest.Wait()
 		require.Equal(t, map[string]int{"a": s.options.Day.Users(29 * time.Second)}, s.State().PerPod)
@@ -69,28 +70,45 @@ orders_waiting{namespace="shop"} 2
 	require.NoError(t, err)
 	require.Equal(t, want, body)
 
-	e.Hang()
-	e.Hang()
-	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err = get(short, t, e)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	e.Resume()
-	e.Resume()
-	body, err = get(t.Context(), t, e)
+	s.Step(6*time.Second, nil)
+	_, err = get(t.Context(), t, e)
 	require.NoError(t, err)
-	require.Equal(t, want, body)
+	told := e.Scrapes() // the second one told of no pod
+	require.Len(t, told, 1)
+	require.Equal(t, 31, told[0].Users)
 
 	require.NoError(t, e.Close())
 	_, err = get(t.Context(), t, e)
 	require.ErrorContains(t, err, "refused")
 }
 
+// ready is the status of a pod that runs, by its condition Ready.
+func ready(status corev1.ConditionStatus) corev1.PodStatus {
+	return corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{
+		{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}, {Type: corev1.PodReady, Status: status}}}
+}
+
+// A pod's start is from when it was first seen until it first served, whatever becomes of it.
+func TestStarts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		p := &Pods{starts: map[types.UID]*Start{}}
+		of := func(uid types.UID, status corev1.PodStatus) *corev1.Pod {
+			return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: uid}, Status: status}
+		}
+		p.saw(of("a", corev1.PodStatus{Phase: corev1.PodPending}))
+		time.Sleep(7 * time.Second) // the fake clock's
+		p.saw(of("a", ready(corev1.ConditionTrue)))
+		p.saw(of("b", corev1.PodStatus{Phase: corev1.PodPending}))
+		time.Sleep(time.Second)
+		p.saw(of("a", ready(corev1.ConditionFalse)))
+		p.saw(of("a", ready(corev1.ConditionTrue)))
+		p.saw("not a pod")
+		require.Equal(t, []Start{{begin, begin.Add(7 * time.Second)}, {Seen: begin.Add(7 * time.Second)}}, p.Starts())
+	})
+}
+
 func TestServing(t *testing.T) {
-	ready := func(status corev1.ConditionStatus) corev1.PodStatus {
-		return corev1.PodStatus{Phase: corev1.PodRunning, Conditions: []corev1.PodCondition{
-			{Type: corev1.PodScheduled, Status: corev1.ConditionTrue}, {Type: corev1.PodReady, Status: status}}}
-	}
 	now := metav1.Now()
 	for name, tc := range map[string]struct {
 		pod  corev1.Pod
