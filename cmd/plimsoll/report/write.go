@@ -206,7 +206,15 @@ func (r Row) write(w io.Writer, name string) {
 		plain += " in " + percent(r.Plain.TimeShare) + " of the time"
 	}
 	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, percent(r.DataShare), r.Total.text(), r.Base.text(), r.Schedule.text(),
-		r.Forecast.text(), r.Override.text(), r.Unknown.text(), plain, difference, human.Age(time.Duration(math.Round(r.Plain.FewerMinutes))*time.Minute))
+		r.Forecast.text(), r.Override.text(), r.Unknown.text(), plain, difference, minutes(r.Plain.FewerMinutes))
+}
+
+// minutes writes whole minutes.
+func minutes(m float64) string {
+	if m = math.Round(m); m == 0 {
+		return "0m"
+	}
+	return human.Age(time.Duration(m) * time.Minute)
 }
 
 func (a Amount) text() string {
