@@ -57,6 +57,9 @@ func (s *stage) measure(ctx context.Context) (*Result, error) {
 
 // change watches one change of all schedules.
 func (s *stage) change(ctx context.Context, c *Change, due time.Time, times map[types.NamespacedName]time.Time, reasons []string) error {
+	if late := time.Since(due); late > -time.Second {
+		return fmt.Errorf("the change before took until %s after the next one was due: this machine is too slow for %d", late.Round(time.Second), s.options.HPAs)
+	}
 	if err := sleep(ctx, time.Until(due)-time.Second); err != nil {
 		return err
 	}

@@ -142,7 +142,7 @@ func (s *stage) makeObjects(ctx context.Context) error {
 	hundreds := time.Duration(s.options.HPAs/perNamespace + 1)
 	learning := max(hundreds*700*time.Millisecond, 6*time.Since(from))
 	s.begin = time.Now().Add(learning + rest + time.Minute).Truncate(time.Second)
-	s.end = s.begin.Add(windowLength + learning)
+	s.end = s.begin.Add(windowLength + 2*learning)
 	make := func(ctx context.Context, i int) error { return s.client.Create(ctx, s.schedule(i)) }
 	if err := s.each(ctx, "ScaleSchedules", make); err != nil {
 		return fmt.Errorf("making ScaleSchedules: %w", err)
