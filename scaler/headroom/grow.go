@@ -69,11 +69,13 @@ func (r *reconciler) grow(ctx context.Context, s *scene, one *row) growth {
 
 // add grows one group and notes what became of it.
 func (out *growth) add(g *groups, memo *groupMemo, p nodes.Growth, now time.Time, grow func() (nodegroups.Growth, error)) {
-	before := g.list[g.index(p.Group)].Target
+	i := g.index(p.Group)
+	before := g.list[i].Target
 	became, err := grow()
 	if became.Effect == nodegroups.Took {
 		out.grew = append(out.grew, fmt.Sprintf("%s +%d (%d to %d)", p.Group, p.By, before, became.Target))
-		g.list[g.index(p.Group)].Target = became.Target
+		g.list[i].Target = became.Target
+		memo.waiting[p.Group] = waiting{g.pending[i] + int(p.By), now}
 		return
 	}
 	rest := afterRefusal
