@@ -143,6 +143,19 @@ func requireCompiles(t *testing.T, object *unstructured.Unstructured, file strin
 		require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, one, true), file)
 		_, err := one.Compile()
 		require.NoError(t, err, file)
+	case "FederatedScale":
+		one := &v1alpha1.FederatedScale{}
+		require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, one, true), file)
+		_, err := one.Compile()
+		require.NoError(t, err, file)
+	case "Headroom":
+		one := &v1alpha1.Headroom{}
+		require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, one, true), file)
+		_, err := one.Compile()
+		require.NoError(t, err, file)
+	case "MemberCluster":
+		one := &v1alpha1.MemberCluster{}
+		require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, one, true), file)
 	}
 }
 

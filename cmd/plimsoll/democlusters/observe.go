@@ -46,7 +46,7 @@ func (s *stage) observe(ctx context.Context) (observation, error) {
 	for range s.members {
 		one := <-answers
 		m := seen.Members[one.name]
-		m.Answers, m.Replicas, m.Ready, m.Nodes = one.seen.Answers, one.seen.Replicas, one.seen.Ready, one.seen.Nodes
+		m.Answers, m.Replicas, m.Ready, m.Nodes, m.Room = one.seen.Answers, one.seen.Replicas, one.seen.Ready, one.seen.Nodes, one.seen.Room
 		seen.Members[one.name] = m
 	}
 	return seen, err
@@ -56,10 +56,31 @@ func (s *stage) observe(ctx context.Context) (observation, error) {
 func (m *member) observe(ctx context.Context) report.Member {
 	var d appsv1.Deployment
 	var list corev1.NodeList
-	if m.client.Get(ctx, types.NamespacedName{Namespace: divided, Name: shop}, &d) != nil || m.client.List(ctx, &list) != nil {
+	var reserve corev1.PodList
+	if m.client.Get(ctx, types.NamespacedName{Namespace: divided, Name: shop}, &d) != nil ||
+		m.client.List(ctx, &list) != nil || m.client.List(ctx, &reserve, client.InNamespace(headroomNamespace)) != nil {
 		return report.Member{}
 	}
-	return report.Member{Answers: true, Replicas: int(*d.Spec.Replicas), Ready: int(d.Status.ReadyReplicas), Nodes: len(list.Items)}
+	return report.Member{
+		Answers: true, Replicas: int(*d.Spec.Replicas), Ready: int(d.Status.ReadyReplicas), Nodes: len(list.Items), Room: held(reserve.Items),
+	}
+}
+
+// headroomNamespace has the pods of the reserve, and nothing else.
+const headroomNamespace = "plimsoll-headroom"
+
+// held is what pods that have a node hold there, in thousandths of a cpu.
+func held(pods []corev1.Pod) int {
+	n := int64(0)
+	for i := range pods {
+		if pods[i].Spec.NodeName == "" || pods[i].DeletionTimestamp != nil {
+			continue
+		}
+		for _, c := range pods[i].Spec.Containers {
+			n += c.Resources.Requests.Cpu().MilliValue()
+		}
+	}
+	return int(n)
 }
 
 // observeHub says what the hub thinks.
@@ -97,29 +118,25 @@ func (s *stage) observeHub(ctx context.Context, seen *observation) error {
 		m.Goal, m.Away = int(row.Goal), row.Away
 		seen.Members[row.Name] = m
 	}
-	for i := range reserve.Status.Clusters {
-		row := &reserve.Status.Clusters[i]
-		m := seen.Members[row.Name]
-		m.Room, m.RoomWant = int(row.Ready), int(row.Pods)
-		seen.Members[row.Name] = m
-	}
-	seen.missing = missing(seen, hpas.Items)
+	seen.missing = missing(seen, hpas.Items, &reserve)
 	return nil
 }
 
 // missing is what the day cannot begin without.
-func missing(seen *observation, hpas []autoscalingv2.HorizontalPodAutoscaler) string {
+func missing(seen *observation, hpas []autoscalingv2.HorizontalPodAutoscaler, reserve *v1alpha1.Headroom) string {
 	for i := range hpas {
 		if s := hpas[i].Status; len(s.CurrentMetrics) == 0 || s.CurrentMetrics[0].External == nil || s.CurrentMetrics[0].External.Current.AverageValue == nil {
 			return "the HPA in " + hpas[i].Namespace + " does not read online_users yet"
 		}
 	}
 	for _, name := range names() {
-		switch m := seen.Members[name]; {
-		case m.State != string(v1alpha1.MemberHealthy):
-			return name + " has to prove itself for a minute before it is Healthy"
-		case m.Room == 0 || m.Room < m.RoomWant:
-			return fmt.Sprintf("the reserve of %s is being made: %d of %d pods", name, m.Room, m.RoomWant)
+		if seen.Members[name].State != string(v1alpha1.MemberHealthy) {
+			return "the members have to prove themselves for a minute before they are Healthy"
+		}
+	}
+	for i := range reserve.Status.Conditions {
+		if c := &reserve.Status.Conditions[i]; c.Reason != v1alpha1.HeadroomHeld {
+			return "the reserve is being made: " + c.Message
 		}
 	}
 	if seen.said != v1alpha1.FederatedDivided || seen.Desired < quietUsers/100 || seen.Alone.Ready < quietUsers/100/aloneShare {

@@ -31,7 +31,7 @@ func plotOf(length time.Duration) plot {
 	back := length * 6 / 10
 	return plot{
 		length: length, risen: length / 4, dies: length / 3, back: back, surge: back + min(length*8/100, 30*time.Second),
-		nodeDelay:   min(length/18, time.Minute).Round(time.Second),
+		nodeDelay:   min(length/18, 45*time.Second).Round(time.Second),
 		returnAfter: (length / 18).Round(time.Second),
 	}
 }

@@ -66,6 +66,9 @@ func (v *view) show(o *observation, n *news, p plot, hub string) {
 	}
 }
 
+// cpu is thousandths as cores.
+func cpu(thousandths int) float64 { return float64(thousandths) / 1000 }
+
 // line is an observation in one line.
 func line(o *observation) string {
 	parts := []string{fmt.Sprintf("%5s  users %d, asked for %d", report.Clock(o.At), o.Users, o.Desired)}
@@ -75,7 +78,7 @@ func line(o *observation) string {
 			parts = append(parts, name+" no answer")
 			continue
 		}
-		parts = append(parts, fmt.Sprintf("%s %d/%d reserve %d", name, m.Ready, m.Replicas, m.Room))
+		parts = append(parts, fmt.Sprintf("%s %d/%d reserve %.1f", name, m.Ready, m.Replicas, cpu(m.Room)))
 	}
 	return strings.Join(append(parts, fmt.Sprintf("alone %d/%d", o.Alone.Ready, o.Alone.Desired)), " | ")
 }
@@ -119,6 +122,6 @@ func (v *view) row(name string, m report.Member) string {
 	if !m.Answers {
 		return fmt.Sprintf("%-9s%s%s", name, state.Render(fmt.Sprintf("%-9s", m.State)), v.bad.Render("  no answer"))
 	}
-	bar := v.good.Render(strings.Repeat("#", m.Ready)) + v.faint.Render(strings.Repeat(".", max(m.Replicas-m.Ready, 0))) + v.warn.Render(strings.Repeat("+", m.Room))
-	return fmt.Sprintf("%-9s%s%6d%10d%7d%7d%9d  %s", name, state.Render(fmt.Sprintf("%-9s", m.State)), m.Nodes, m.Replicas, m.Ready, m.Goal, m.Room, bar)
+	bar := v.good.Render(strings.Repeat("#", m.Ready)) + v.faint.Render(strings.Repeat(".", max(m.Replicas-m.Ready, 0))) + v.warn.Render(strings.Repeat("+", m.Room/1000))
+	return fmt.Sprintf("%-9s%s%6d%10d%7d%7d%9.1f  %s", name, state.Render(fmt.Sprintf("%-9s", m.State)), m.Nodes, m.Replicas, m.Ready, m.Goal, cpu(m.Room), bar)
 }

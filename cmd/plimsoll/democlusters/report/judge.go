@@ -31,7 +31,7 @@ type Result struct {
 	Margin int
 
 	Reserved, Alone Wait
-	Room            int // pods of the reserve in the survivors when the users came
+	Room            int // the survivors' reserve when the users came, in thousandths of a cpu
 }
 
 // Step is one change of where the replicas are, on the way back.

@@ -22,10 +22,9 @@ type Member struct {
 	Replicas,
 	Ready,
 	Nodes int
-	Goal     int  // its share, as the hub sees it
-	Away     bool // its replicas have moved and are not all back
-	Room     int  // pods of the reserve that hold their place
-	RoomWant int  // of so many
+	Goal int  // its share, as the hub sees it
+	Away bool // its replicas have moved and are not all back
+	Room int  // what the pods of the reserve hold, in thousandths of a cpu; a replica asks for one
 }
 
 // Shop is a workload in one cluster.
@@ -71,7 +70,7 @@ func (s *Sample) replicas(without string) int {
 	return n
 }
 
-// room is how many pods of the reserve hold their place, without those of one member.
+// room is what the reserve holds, in thousandths of a cpu, without one member.
 func (s *Sample) room(without string) int {
 	n := 0
 	for name, m := range s.Members {

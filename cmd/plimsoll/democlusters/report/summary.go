@@ -114,7 +114,7 @@ func (r *Result) surgeTable(b *strings.Builder) {
 	}
 	table(b,
 		[]string{"SURGE", "REPLICAS", "RESERVE", "FROM THE HPA'S DECISION TO READY"},
-		row("with Headroom", r.Reserved, fmt.Sprintf("%d pods", r.Room)),
+		row("with Headroom", r.Reserved, fmt.Sprintf("%.1f cpu", float64(r.Room)/1000)),
 		row("without", r.Alone, "none"),
 	)
 }
