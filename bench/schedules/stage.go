@@ -138,9 +138,9 @@ func (s *stage) makeObjects(ctx context.Context) error {
 		return fmt.Errorf("making HPAs: %w", err)
 	}
 	// Making schedules and reading them takes the scaler about four times as long as making the HPAs; then it shall rest.
-	// On an idle machine that is less than half a second for a hundred.
-	hundreds := time.Duration(s.options.HPAs/perNamespace + 1)
-	learning := max(hundreds*700*time.Millisecond, 6*time.Since(from))
+	// On an idle machine that is less than 5 ms for each.
+	const perHPA = 7 * time.Millisecond
+	learning := max(time.Duration(s.options.HPAs)*perHPA, 6*time.Since(from))
 	s.begin = time.Now().Add(learning + rest + time.Minute).Truncate(time.Second)
 	s.end = s.begin.Add(windowLength + 2*learning)
 	make := func(ctx context.Context, i int) error { return s.client.Create(ctx, s.schedule(i)) }
