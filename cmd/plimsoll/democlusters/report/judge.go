@@ -23,6 +23,9 @@ type Result struct {
 	Before, Lowest                             int // Ready replicas in the survivors: when it died, and the fewest until Ready
 	Fell                                       bool
 
+	// Failing is how far the Ready replicas were behind what was asked for during the failover, Starting at all other times.
+	Failing, Starting Behind
+
 	// The fail-back.
 	Healthy, Returned time.Duration
 	Steps             []Step
@@ -34,11 +37,17 @@ type Result struct {
 	Room            int // the survivors' reserve when the users came, in thousandths of a cpu
 }
 
+// Behind is how long there were fewer Ready replicas than were asked for, and how many were missing at most.
+type Behind struct {
+	For  time.Duration
+	Most int
+}
+
 // Step is one change of where the replicas are, on the way back.
 type Step struct {
 	At       time.Duration
-	Replicas map[string]int
-	Ready    int // in all members
+	Replicas map[string]int // below 0: the member does not answer
+	Ready    int            // in all members
 }
 
 // Wait is how long a surge waited.
@@ -60,6 +69,7 @@ func (w Wait) Took() time.Duration {
 func Judge(run *Run) Result {
 	r := Result{Run: run, LastAnswer: never, Suspect: never, Failed: never, Placed: never, Ready: never, Healthy: never, Returned: never}
 	r.failover()
+	r.behind()
 	r.failback()
 	r.surges()
 	return r
@@ -131,6 +141,23 @@ func (r *Result) failover() {
 	}
 }
 
+// behind adds up for how long there were too few.
+func (r *Result) behind() {
+	samples := r.Run.Samples
+	for i := 1; i < len(samples); i++ {
+		s := &samples[i]
+		missing := s.Desired - s.ready("")
+		if missing <= 0 {
+			continue
+		}
+		to := &r.Starting
+		if r.Run.Began > 0 && s.At >= r.Run.Began && (r.Ready < 0 || s.At <= r.Ready) {
+			to = &r.Failing
+		}
+		to.For, to.Most = to.For+s.At-samples[i-1].At, max(to.Most, missing)
+	}
+}
+
 // failback looks at everything from when the replacements were Ready.
 func (r *Result) failback() {
 	if r.Ready < 0 {
@@ -159,7 +186,9 @@ func (r *Result) failback() {
 		}
 		now := map[string]int{}
 		for name, m := range s.Members {
-			now[name] = m.Replicas
+			if now[name] = m.Replicas; !m.Answers {
+				now[name] = -1
+			}
 		}
 		if !same(now, before) {
 			r.Steps = append(r.Steps, Step{At: s.At, Replicas: now, Ready: ready})

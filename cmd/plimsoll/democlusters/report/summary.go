@@ -31,7 +31,7 @@ func (r *Result) Summary() string {
 	run := r.Run
 	fmt.Fprintf(&b, "%s died at %s with %d Ready replicas (figures are from the API servers, asked every %s)\n\n", run.Lost, Clock(run.Died), r.Moved, run.Every)
 	r.failoverTable(&b)
-	fmt.Fprintf(&b, "\nReady in the survivors: %d when it died, never fewer than %d until then%s\n", r.Before, r.Lowest, word(r.Fell, ": THEY FELL", ""))
+	fmt.Fprintf(&b, "\nReady in the survivors: %d when it died, never fewer than %d until the replacements were Ready%s\n", r.Before, r.Lowest, word(r.Fell, ": THEY FELL", ""))
 	r.demand(&b)
 	r.failbackTable(&b)
 	r.surgeTable(&b)
@@ -69,6 +69,7 @@ func (r *Result) failoverTable(b *strings.Builder) {
 	rows := [][]string{
 		{"FAILOVER", "AT", "SINCE ITS DEATH", "SINCE THE DECLARATION"},
 		{"last answer", Clock(r.LastAnswer), "", ""},
+		{"all its processes are killed", Clock(r.Run.Died), "", ""},
 		blank(row("detection: Suspect, nothing is lowered", r.Suspect)),
 		blank(row("declaration: Failed", r.Failed)),
 		row("placement: its share is written elsewhere", r.Placed),
@@ -77,13 +78,15 @@ func (r *Result) failoverTable(b *strings.Builder) {
 	table(b, rows...)
 }
 
-// demand says how far what was Ready was behind what was asked for, before the death and after the failover.
+// demand says how far what was Ready was behind what was asked for.
 func (r *Result) demand(b *strings.Builder) {
 	if len(r.Run.Samples) == 0 {
 		return
 	}
 	last := &r.Run.Samples[len(r.Run.Samples)-1]
-	fmt.Fprintf(b, "Demand: %d users and %d replicas asked for at the end, %d Ready\n", last.Users, last.Desired, last.ready(""))
+	fmt.Fprintf(b, "Fewer Ready than asked for: by up to %d for %s of the failover; by up to %d for %s of all other time, while pods started\n",
+		r.Failing.Most, Seconds(r.Failing.For), r.Starting.Most, Seconds(r.Starting.For))
+	fmt.Fprintf(b, "At the end %d users, %d replicas asked for, %d Ready\n", last.Users, last.Desired, last.ready(""))
 }
 
 func (r *Result) failbackTable(b *strings.Builder) {
@@ -92,6 +95,10 @@ func (r *Result) failbackTable(b *strings.Builder) {
 	for _, step := range r.Steps {
 		row := []string{Clock(step.At)}
 		for _, name := range r.Run.Names {
+			if step.Replicas[name] < 0 {
+				row = append(row, "-")
+				continue
+			}
 			row = append(row, fmt.Sprint(step.Replicas[name]))
 		}
 		rows = append(rows, append(row, fmt.Sprint(step.Ready)))
