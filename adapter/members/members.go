@@ -39,7 +39,7 @@ type Member struct {
 	Problem error
 }
 
-// ErrNone: there is nothing to add up.
+// ErrNone says that there is nothing to add up.
 var ErrNone = fmt.Errorf("%w: no MemberCluster has spec.metrics, so there is nothing to add up; give it to the members, or remove `members: Sum` from the rule", source.ErrRefused)
 
 // Members follows the MemberClusters and the Secrets of their sources.
