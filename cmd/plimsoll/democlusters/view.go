@@ -92,7 +92,7 @@ func (v *view) frame(o *observation, n *news, p plot, hub string, s size) string
 		"",
 		fmt.Sprintf("users %d   the hub's HPA asks for %s   %s (%s)", o.Users, v.strong.Render(fmt.Sprint(o.Desired)), "FederatedScale "+shop, o.said),
 		"",
-		v.faint.Render(fmt.Sprintf("%-9s%-9s%6s%10s%7s%7s%9s", "CLUSTER", "STATE", "NODES", "REPLICAS", "READY", "SHARE", "RESERVE")),
+		v.faint.Render(fmt.Sprintf("%-9s%-9s%6s%10s%7s%7s%9s", "CLUSTER", "STATE", "NODES", "REPLICAS", "READY", "SHARE", "RESERVE") + "  # Ready  . starting  + reserve, in cores"),
 	}
 	for _, name := range names() {
 		rows = append(rows, v.row(name, o.Members[name]))

@@ -84,7 +84,7 @@ func (r *Result) demand(b *strings.Builder) {
 		return
 	}
 	last := &r.Run.Samples[len(r.Run.Samples)-1]
-	fmt.Fprintf(b, "Fewer Ready than asked for: by up to %d for %s of the failover; by up to %d for %s of all other time, while pods started\n",
+	fmt.Fprintf(b, "Fewer Ready than asked for: by up to %d for %s of the failover; by up to %d for %s of all other time\n",
 		r.Failing.Most, Seconds(r.Failing.For), r.Starting.Most, Seconds(r.Starting.For))
 	fmt.Fprintf(b, "At the end %d users, %d replicas asked for, %d Ready\n", last.Users, last.Desired, last.ready(""))
 }
