@@ -84,7 +84,7 @@ func (p *prober) look(t *task, m *Member, found *finding) {
 	if missing := m.lookout.missing(); len(missing) > 0 {
 		p.memory.unreadable = time.Time{}
 		found.Cause, found.reason = health.Unauthorized, v1alpha1.MemberForbidden
-		found.Message = fmt.Sprintf("its API server is ready, but the credential may not %s: apply manifests/member there", strings.Join(missing, ", "))
+		found.Message = fmt.Sprintf("its API server is ready, but the credential may not %s: apply manifests/member there", strings.Join(missing, " nor "))
 		return
 	}
 	if m.filled.Load() && broken.IsZero() {
@@ -117,7 +117,7 @@ func (p *prober) askVersion(m *Member) string {
 	if err != nil {
 		return p.memory.version
 	}
-	info, err := client.ServerVersion()
+	info, err := client.ServerVersionWithContext(p.ctx)
 	if err != nil {
 		klog.FromContext(p.ctx).V(2).Info("A member does not say its version", "member", p.name, "err", err)
 		return p.memory.version

@@ -166,40 +166,50 @@ func (c *fleetController) forget(name string) {
 		return
 	}
 	p.cancel()
-	c.fleet.forget(name)
-	c.metrics.forget(name)
-	c.note(name, nil)
+	c.fleet.Disconnect(name)
 	klog.FromContext(c.life).Info("A MemberCluster is gone; its connection ends, and what runs there goes on", "member", name)
 }
 
-// note notes what is thought of a member, nil if it is gone, and returns whether the hub suspects itself. If that is news,
-// all members are told.
-func (c *fleetController) note(name string, judged *health.Member) health.Doubt {
+// ended clears what a prober has left, unless there is another one for its name.
+func (c *fleetController) ended(p *prober) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, there := c.probers[name]; judged == nil || !there {
-		delete(c.judged, name)
-	} else {
-		c.judged[name] = *judged
+	if c.probers[p.name] != nil {
+		return
 	}
+	c.fleet.forget(p.name)
+	c.metrics.forget(p.name)
+	delete(c.judged, p.name)
+	c.reconsider()
+}
+
+// note notes what a prober thinks of its member, and returns whether the hub suspects itself.
+func (c *fleetController) note(p *prober, judged health.Member) health.Doubt {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.probers[p.name] == p {
+		c.judged[p.name] = judged
+		c.reconsider()
+	}
+	return c.doubt
+}
+
+// reconsider asks whether the hub suspects itself. If that is news, all members are told. The lock is held.
+func (c *fleetController) reconsider() {
 	all := make([]health.Member, 0, len(c.judged))
 	for _, one := range c.judged {
 		all = append(all, one)
 	}
 	doubt := health.HubSuspect(all, health.Together)
-	if doubt.Message != c.doubt.Message {
-		if doubt.Suspect {
-			klog.FromContext(c.life).Info("The hub suspects itself", "why", doubt.Message)
-		}
-		for other, p := range c.probers {
-			if other != name {
-				p.poke()
-			}
-		}
+	if doubt.Message == c.doubt.Message {
+		return
 	}
 	c.doubt = doubt
 	c.metrics.doubt(doubt.Suspect)
-	return doubt
+	klog.FromContext(c.life).Info("Whether the hub suspects itself has changed", "suspects", doubt.Suspect, "why", doubt.Message)
+	for _, p := range c.probers {
+		p.poke()
+	}
 }
 
 // ofSecret maps a Secret to the MemberClusters whose kubeconfig it may have.

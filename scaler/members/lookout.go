@@ -22,13 +22,18 @@ func newLookout() *lookout {
 	return &lookout{refused: map[string]map[string]bool{}, broken: map[string]time.Time{}}
 }
 
-// missing are the rights that the member refuses: "list nodes".
+// missing are the rights that the member refuses, by verbs: "list and watch nodes, pods".
 func (l *lookout) missing() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var all []string
+	by := map[string][]string{}
 	for _, resource := range slices.Sorted(maps.Keys(l.refused)) {
-		all = append(all, strings.Join(slices.Sorted(maps.Keys(l.refused[resource])), " and ")+" "+resource)
+		verbs := strings.Join(slices.Sorted(maps.Keys(l.refused[resource])), " and ")
+		by[verbs] = append(by[verbs], resource)
+	}
+	var all []string
+	for _, verbs := range slices.Sorted(maps.Keys(by)) {
+		all = append(all, verbs+" "+strings.Join(by[verbs], ", "))
 	}
 	return all
 }

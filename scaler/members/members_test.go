@@ -62,6 +62,10 @@ func TestLookout(t *testing.T) {
 
 	ask("/api/v1/nodes?watch=true&sendInitialEvents=true", http.StatusForbidden)
 	ask("/k8s/clusters/c-1/api/v1/nodes", http.StatusForbidden)
+	ask("/api/v1/pods", http.StatusForbidden)
+	ask("/api/v1/pods?watch=true", http.StatusForbidden)
+	require.Equal(t, []string{"list and watch nodes, pods"}, l.missing())
+	ask("/api/v1/pods?watch=true", http.StatusOK)
 	ask("/apis/apps/v1/deployments", http.StatusForbidden)
 	require.Equal(t, []string{"list deployments", "list and watch nodes"}, l.missing())
 	require.NotZero(t, l.brokenSince())

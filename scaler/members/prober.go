@@ -74,6 +74,7 @@ func (p *prober) task() *task {
 }
 
 func (p *prober) run() {
+	defer p.c.ended(p)
 	var done *task
 	var due time.Time // when to ask next
 	for {
@@ -113,8 +114,7 @@ func (p *prober) judge(t *task) time.Time {
 	}
 	verdict := health.Step(in, p.kept, now)
 	p.kept = verdict.Kept
-	judged := asMember(p.kept)
-	doubt := p.c.note(p.name, &judged)
+	doubt := p.c.note(p, asMember(p.kept))
 	p.write(t, p.report(t, &verdict, doubt, now), now)
 	return jittered(verdict.Next, now, options.Interval)
 }
