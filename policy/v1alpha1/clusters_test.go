@@ -5,12 +5,14 @@ package v1alpha1_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
+	"github.com/plimsoll/plimsoll/policy/divide"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
@@ -105,4 +107,51 @@ func TestDefaultsOfMembersScalesAndHeadrooms(t *testing.T) {
 	require.Equal(t, int32(20), *headroom.Spec.Percent)
 	require.Equal(t, v1alpha1.ModeObserve, headroom.Spec.Mode)
 	require.Equal(t, "plimsoll-headroom", headroom.Spec.Placeholder.PriorityClassName)
+}
+
+func TestFederatedScaleCompiles(t *testing.T) {
+	const ok = ""
+	for _, test := range []struct {
+		name, spec, want string
+		check            func(t *testing.T, rule v1alpha1.Federation)
+	}{
+		{"defaults without an API server", `{targetRef: {}}`, ok, func(t *testing.T, rule v1alpha1.Federation) {
+			require.Equal(t, v1alpha1.MemberTarget{APIVersion: "apps/v1", Kind: "Deployment", Name: "shop"}, rule.Target)
+			require.Equal(t, int64(1), rule.Replicas)
+			require.Equal(t, divide.DefaultOptions(), rule.Options)
+			require.Equal(t, 2*time.Minute, rule.PendingTimeout)
+			require.False(t, rule.Enforce)
+			require.Nil(t, rule.Clusters)
+		}},
+		{"all of it", `{mode: Enforce, replicas: 7, divide: Bounds, targetRef: {name: online}, clusters: [{name: a, minReplicas: 2}],
+			failover: {mode: Never, after: 10s, returnAfter: 10s}, pendingTimeout: 5s}`, ok, func(t *testing.T, rule v1alpha1.Federation) {
+			require.Equal(t, v1alpha1.MemberTarget{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler", Name: "online"}, rule.Target)
+			require.True(t, rule.Enforce && rule.Bounds)
+			require.Equal(t, int64(7), rule.Replicas)
+			require.Equal(t, divide.Never, rule.Options.Failover)
+			require.Equal(t, 10*time.Second, rule.Options.ReturnAfter)
+			require.Equal(t, 2*time.Second, rule.Options.StepEvery)
+			require.Equal(t, int32(2), *rule.Clusters["a"].MinReplicas)
+		}},
+		{"a StatefulSet", `{targetRef: {kind: StatefulSet}}`, ok, func(t *testing.T, rule v1alpha1.Federation) { require.True(t, rule.Options.Ordinals) }},
+		{"less than nothing", `{targetRef: {}, replicas: -1}`, "spec.replicas", nil},
+		{"a cluster twice", `{targetRef: {}, clusters: [{name: a}, {name: a}]}`, "named twice", nil},
+		{"limits the wrong way", `{targetRef: {}, clusters: [{name: a, minReplicas: 2, maxReplicas: 1}]}`, "at most maxReplicas", nil},
+		{"bounds of a Deployment", `{divide: Bounds, targetRef: {kind: Deployment}}`, "Bounds needs a HorizontalPodAutoscaler", nil},
+		{"pending for a moment", `{targetRef: {}, pendingTimeout: 1s}`, "spec.pendingTimeout", nil},
+		{"failover yesterday", `{targetRef: {}, failover: {after: -1s}}`, "spec.failover", nil},
+		{"another mode", `{targetRef: {}, mode: Force}`, "spec.mode", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			scale := &v1alpha1.FederatedScale{}
+			require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(clusterObject(t, "FederatedScale", test.spec), scale))
+			rule, err := scale.Compile()
+			if test.want != ok {
+				require.ErrorContains(t, err, test.want)
+				return
+			}
+			require.NoError(t, err)
+			test.check(t, rule)
+		})
+	}
 }

@@ -16,7 +16,8 @@ type FederatedScaleStatus struct {
 	// observedGeneration is the metadata.generation that this status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// replicas is how many replicas there are in all clusters together; one that is silent counts with what it had.
+	// replicas is how many replicas there are in all clusters together; one that is silent counts with what it had, unless
+	// its replicas have moved to the others.
 	// +optional
 	Replicas int32 `json:"replicas,omitempty"`
 	// readyReplicas is how many of them are Ready, in the clusters that answer.
@@ -25,7 +26,7 @@ type FederatedScaleStatus struct {
 	// divided is how many replicas are divided: spec.replicas, or more while a lower number is not acted on.
 	// +optional
 	Divided int32 `json:"divided,omitempty"`
-	// selector is what an HPA wants of a scale; it selects no pod, as the hub has none of them.
+	// selector is what an HPA wants of a scale; it never changes and selects no pod, as the hub has none of them.
 	// +optional
 	Selector string `json:"selector,omitempty"`
 	// summary is "working/all" clusters, for the table.
@@ -61,7 +62,7 @@ type FederatedClusterStatus struct {
 	State MemberState `json:"state,omitempty"`
 	// replicas that the workload has there, or had when it was last seen.
 	Replicas int32 `json:"replicas"`
-	// ready is how many of them are Ready.
+	// ready is how many of them are Ready; of a Suspect cluster as many as when it was last seen, of a Failed one none.
 	Ready int32 `json:"ready"`
 	// goal is its share.
 	Goal int32 `json:"goal"`
@@ -72,14 +73,15 @@ type FederatedClusterStatus struct {
 	// smoothWeight follows the measured weight slowly, in thousandths.
 	// +optional
 	SmoothWeight int64 `json:"smoothWeight,omitempty"`
-	// readyPercent is its share of all Ready replicas, for DNS or a global load balancer; all of them add up to 100.
+	// readyPercent is its share of all Ready replicas, for DNS or a global load balancer. All of them add up to 100 (the
+	// largest remainders are rounded up), or are 0 while none is Ready.
 	ReadyPercent int32 `json:"readyPercent"`
 	// message says what is special about it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Message string `json:"message,omitempty"`
 
-	// written is what was last written there.
+	// written is what was last written there, or was about to be: it is stored before.
 	// +optional
 	Written *int32 `json:"written,omitempty"`
 	// away: its replicas have moved and are not all back.

@@ -91,8 +91,10 @@ type FederatedScaleSpec struct {
 	// +required
 	TargetRef MemberTarget `json:"targetRef"`
 
-	// divide: Replicas sets the replicas of a workload. Bounds sets minReplicas of the members' own HPAs, which then
-	// scale without the hub; replicas is then the sum of these. Default: Replicas.
+	// divide: Replicas sets the replicas of a workload, as an HPA does: leave them out of what is applied in the members.
+	// Bounds sets minReplicas of the members' own HPAs, which then scale without the hub; replicas is then the sum of
+	// these. While a member's own scaler holds an HPA's bounds (annotation plimsoll.dev/base), its minReplicas is raised
+	// and never lowered. Default: Replicas.
 	// +optional
 	// +default="Replicas"
 	Divide DivideWhat `json:"divide,omitempty"`
@@ -174,7 +176,8 @@ type FederatedFailover struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
 	After *metav1.Duration `json:"after,omitempty"`
-	// returnAfter is how long it must be Healthy again before they return, a quarter at a time. Default: 5m.
+	// returnAfter is how long it must be Healthy again before they return: a quarter at a time, when those before are Ready,
+	// and each a fifth of this time after the one before at the earliest. Default: 5m.
 	// +optional
 	// +default="5m"
 	// +kubebuilder:validation:Type=string

@@ -36,7 +36,11 @@ func TestFederation(t *testing.T) {
 		{"the hub's HPA and its metric", testHubHPA},
 		{"a ScaleSchedule", testSchedule},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.run(s.scene(t)) })
+		t.Run(test.name, func(t *testing.T) {
+			began := time.Now()
+			test.run(s.scene(t))
+			t.Logf("took %s", time.Since(began).Round(time.Millisecond))
+		})
 	}
 }
 

@@ -24,6 +24,9 @@ func (s *scene) asked() int64 {
 func (s *scene) observed() divide.Observed {
 	o := divide.Observed{Replicas: s.asked(), Salt: s.scale.Namespace + "/" + s.scale.Name, Options: s.rule.Options}
 	for _, one := range s.sights {
+		if one.absent() {
+			continue
+		}
 		m := one.divided(s)
 		m.Weight = s.memo.weights.Frozen[one.name]
 		o.Members = append(o.Members, m)
@@ -31,9 +34,14 @@ func (s *scene) observed() divide.Observed {
 	return o
 }
 
-// divided is a cluster in policy's words, without its weight.
+// absent: it is named, and neither is there a MemberCluster of its name nor was there one that got replicas.
+func (one *sight) absent() bool {
+	return one.cluster == nil && (one.before == nil || one.before.Written == nil)
+}
+
+// divided is a cluster in policy's words, without its weight. One whose MemberCluster is gone may have failed.
 func (one *sight) divided(s *scene) divide.Member {
-	m := divide.Member{Name: one.name, Min: widen(one.limits.MinReplicas), Max: widen(one.limits.MaxReplicas), Suspend: one.cluster == nil}
+	m := divide.Member{Name: one.name, Min: widen(one.limits.MinReplicas), Max: widen(one.limits.MaxReplicas)}
 	if c := one.cluster; c != nil {
 		m.Health, m.Drain, m.Suspend = health(c.Status.State), c.Spec.Drain, c.Spec.Suspend
 		if c.Status.Since != nil {
@@ -106,21 +114,40 @@ type change struct {
 func (s *scene) changes(plan *divide.Plan) (raises, lowers []change) {
 	for _, one := range s.sights {
 		to, due := plan.Targets[one.name]
-		if !due || one.target == nil || one.owner != "" {
+		if !due || one.target == nil {
 			continue
 		}
-		from := one.target.replicas
-		if s.rule.Bounds {
-			to = max(to, min(from, 1))
-		}
-		switch {
+		switch from := one.target.replicas; {
 		case to > from:
 			raises = append(raises, change{one, from, to})
-		case to < from && !one.target.held:
+		case to < from:
 			lowers = append(lowers, change{one, from, to})
 		}
 	}
 	return raises, lowers
+}
+
+// leave takes out of a plan what must not be written: anything where an HPA scales the workload, a lower floor while the
+// member's own scaler holds a higher one, and a floor of 0, which an HPA does not take.
+func (s *scene) leave(plan *divide.Plan) {
+	for _, one := range s.sights {
+		to, due := plan.Targets[one.name]
+		if !due || one.target == nil {
+			continue
+		}
+		from := one.target.replicas
+		if one.owner != "" || one.target.held && to < from {
+			to = from
+		}
+		if s.rule.Bounds {
+			to = max(to, min(from, 1))
+		}
+		plan.Targets[one.name] = to
+		if kept, known := plan.State.Members[one.name]; known {
+			kept.Replicas = to
+			plan.State.Members[one.name] = kept
+		}
+	}
 }
 
 func (s *scene) lowers(plan *divide.Plan) bool {

@@ -135,11 +135,17 @@ func (r *reconciler) bring(ctx context.Context, f *v1alpha1.FederatedScale, m *m
 // decide asks policy. What is to be lowered is decided by what the members say now: a cache may show pods that are gone.
 func (r *reconciler) decide(ctx context.Context, s *scene) divide.Plan {
 	r.weigh(ctx, s)
-	plan := divide.Decide(s.observed(), s.state, s.now)
+	plan := s.plan()
 	if s.acts() && s.lowers(&plan) {
 		r.lookAtAll(ctx, s, true)
-		plan = divide.Decide(s.observed(), s.state, s.now)
+		plan = s.plan()
 	}
+	return plan
+}
+
+func (s *scene) plan() divide.Plan {
+	plan := divide.Decide(s.observed(), s.state, s.now)
+	s.leave(&plan)
 	return plan
 }
 

@@ -74,11 +74,13 @@ func (one *sight) trouble(s *scene) string {
 // urgency is a reason's place in the closed set; those without a place come first.
 func urgency(reason string) int { return slices.Index(v1alpha1.FederatedReasons(), reason) }
 
-// reason is the most urgent of what is going on, with its message.
+// reason is the most urgent of what is going on, with its message. While nothing is written, what policy would do about
+// it does not go on.
 func (s *scene) reason(status *v1alpha1.FederatedScaleStatus) (reason, message string) {
 	reason, message = s.calm(status)
 	for _, n := range status.Notes {
-		if urgency(n.Reason) > urgency(reason) {
+		mistake := urgency(n.Reason) >= urgency(v1alpha1.FederatedNoClusters)
+		if urgency(n.Reason) > urgency(reason) && (mistake || s.acts()) {
 			reason, message = n.Reason, n.Message
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -21,8 +20,6 @@ import (
 	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
-var deployments = appsv1.SchemeGroupVersion.WithKind("Deployment")
-
 // onePod is a template of pods that request cpu.
 func onePod(cpu string) *corev1.PodTemplateSpec {
 	requests := corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu)}}
@@ -34,20 +31,20 @@ func testNoSurprise(p *play) {
 	p.deploy(3, "berlin", "paris", "rome")
 	p.create("mode: Observe")
 	f := p.reason(v1alpha1.FederatedObserving)
-	require.Equal(p.t, []int32{5, 3, 1}, []int32{row(f, "berlin").Target, row(f, "paris").Target, row(f, "rome").Target})
+	require.Equal(p.t, []int32{4, 3, 2}, []int32{row(f, "berlin").Goal, row(f, "paris").Goal, row(f, "rome").Goal})
 	require.Nil(p.t, row(f, "berlin").Written)
 	p.patch(`{"metadata":{"annotations":{"plimsoll.dev/paused":"true"}},"spec":{"mode":"Enforce"}}`)
 	p.reason(v1alpha1.FederatedPaused)
 	p.wants("as it was", counts{"berlin": 3, "paris": 3, "rome": 3})
 	p.patch(`{"metadata":{"annotations":{"plimsoll.dev/paused":null}}}`)
-	p.wants("nine are found and divided", counts{"berlin": 5, "paris": 3, "rome": 1})
+	p.wants("nine are found and divided", counts{"berlin": 4, "paris": 3, "rome": 2})
 	p.reason(v1alpha1.FederatedAdopting)
 	p.scaleTo(6)
 	p.wants("six were asked for", counts{"berlin": 3, "paris": 2, "rome": 1})
 	p.reason(v1alpha1.FederatedDivided)
 	p.patch(`{"spec":{"clusters":[{"name":"berlin"},{"name":"berlin2"}]}}`)
 	p.reason(v1alpha1.FederatedNoClusters)
-	p.wants("nothing is taken from those that are not named any more", counts{"berlin": 3, "paris": 2, "rome": 1})
+	p.wants("nothing is taken from those that are not named any more", counts{"berlin": 6, "paris": 2, "rome": 1})
 }
 
 // The end of an object changes no replicas.

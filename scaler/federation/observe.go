@@ -192,9 +192,10 @@ func (r *reconciler) read(ctx context.Context, s *scene, one *sight, live bool) 
 	one.target, one.more, one.owner, one.pods = t, nil, "", pods{}
 	from := reader{member: one.member}
 	if t.work != nil {
-		if one.pods, err = from.countPods(ctx, t.work, s.scale.Namespace, s.now, s.rule.PendingTimeout); err != nil {
+		if one.pods, err = from.countPods(ctx, t.work, s.scale.Namespace); err != nil {
 			return err
 		}
+		one.memo.waiting = one.pods.time(one.memo.waiting, s.now, s.rule.PendingTimeout)
 		if one.more, err = from.quota(ctx, s.scale.Namespace, t.work.podTemplate(&one.pods)); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/scaler/capacity"
@@ -58,14 +59,15 @@ func hpaWorkload(object client.Object) []string {
 type pods struct {
 	all, ready int64
 	placed     int64 // that have a node
-	overdue    int64 // that have been waiting for a node for too long
-	due        time.Time
+	waiting    []types.UID
 	sample     *corev1.Pod
+	// overdue are those of the waiting that have been for too long; due is when the next will be.
+	overdue int64
+	due     time.Time
 }
 
-// countPods counts the pods of a workload. A pod without a node is overdue when it is older than the time-out; due is when
-// the next will be.
-func (r reader) countPods(ctx context.Context, w *workload, namespace string, now time.Time, timeout time.Duration) (pods, error) {
+// countPods counts the pods of a workload.
+func (r reader) countPods(ctx context.Context, w *workload, namespace string) (pods, error) {
 	var list corev1.PodList
 	options := []client.ListOption{client.InNamespace(namespace), client.UnsafeDisableDeepCopy}
 	if w.selector != nil {
@@ -89,15 +91,30 @@ func (r reader) countPods(ctx context.Context, w *workload, namespace string, no
 		}
 		if pod.Spec.NodeName != "" {
 			p.placed++
-			continue
+		} else {
+			p.waiting = append(p.waiting, pod.UID)
 		}
-		if at := pod.CreationTimestamp.Add(timeout); !now.Before(at) {
+	}
+	return p, nil
+}
+
+// time notes since when pods have been seen waiting for a node, and counts those that have for longer than a time-out. A
+// pod's own times are by its cluster's clock, which may be wrong.
+func (p *pods) time(seen map[types.UID]time.Time, now time.Time, timeout time.Duration) map[types.UID]time.Time {
+	since := make(map[types.UID]time.Time, len(p.waiting))
+	for _, uid := range p.waiting {
+		first, known := seen[uid]
+		if !known || now.Before(first) {
+			first = now
+		}
+		since[uid] = first
+		if at := first.Add(timeout); !now.Before(at) {
 			p.overdue++
 		} else if p.due.IsZero() || at.Before(p.due) {
 			p.due = at
 		}
 	}
-	return p, nil
+	return since
 }
 
 func isReady(pod *corev1.Pod) bool {

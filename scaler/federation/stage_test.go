@@ -139,57 +139,65 @@ func (s *stage) all() []*clustertest.Cluster {
 	return all
 }
 
-func (s *play) meta() metav1.ObjectMeta {
-	return metav1.ObjectMeta{Namespace: s.namespace, Name: "shop"}
+func (p *play) meta() metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: p.namespace, Name: "shop"}
 }
 
-func (s *play) key() types.NamespacedName {
-	return types.NamespacedName{Namespace: s.namespace, Name: "shop"}
+func (p *play) key() types.NamespacedName {
+	return types.NamespacedName{Namespace: p.namespace, Name: "shop"}
 }
 
 // deploy creates the workload in some members; each pod needs one cpu.
-func (s *play) deploy(replicas int, in ...string) {
+func (p *play) deploy(replicas int, in ...string) {
 	for _, name := range in {
-		s.members[name].Create(s.t, s.namespace, fmt.Sprintf(`{apiVersion: apps/v1, kind: Deployment, metadata: {name: shop}, spec: {replicas: %d,
+		p.members[name].Create(p.t, p.namespace, fmt.Sprintf(`{apiVersion: apps/v1, kind: Deployment, metadata: {name: shop}, spec: {replicas: %d,
 			selector: {matchLabels: {app: shop}}, template: {metadata: {labels: {app: shop}}, spec: {terminationGracePeriodSeconds: 0,
 			containers: [{name: shop, image: shop, resources: {requests: {cpu: "1"}}}]}}}}`, replicas))
 	}
+	clustertest.Eventually(p.t, "the controller knows the pods", func() error {
+		for _, name := range in {
+			if snapshot, err := p.fleet.Member(name).Snapshot(p.t.Context()); err != nil || snapshot.Pods != replicas {
+				return fmt.Errorf("%s has %d pods: %w", name, snapshot.Pods, err)
+			}
+		}
+		return nil
+	})
 }
 
 // create creates the FederatedScale; spec is the inside of braces.
-func (s *play) create(spec string) {
-	s.hub.Create(s.t, s.namespace, `{apiVersion: plimsoll.dev/v1alpha1, kind: FederatedScale, metadata: {name: shop}, spec: {mode: Enforce, targetRef: {}, `+spec+`}}`)
+func (p *play) create(spec string) {
+	p.hub.Create(p.t, p.namespace, `{apiVersion: plimsoll.dev/v1alpha1, kind: FederatedScale, metadata: {name: shop}, spec: {mode: Enforce, targetRef: {}, `+spec+`}}`)
 }
 
 // patch merges something into the FederatedScale.
-func (s *play) patch(patch string) {
-	f := &v1alpha1.FederatedScale{ObjectMeta: s.meta()}
-	require.NoError(s.t, s.hub.Client.Patch(s.t.Context(), f, client.RawPatch(types.MergePatchType, []byte(patch))))
+func (p *play) patch(patch string) {
+	f := &v1alpha1.FederatedScale{ObjectMeta: p.meta()}
+	require.NoError(p.t, p.hub.Client.Patch(p.t.Context(), f, client.RawPatch(types.MergePatchType, []byte(patch))))
 }
 
 // scaleTo asks for a number as `kubectl scale` and an HPA do.
-func (s *play) scaleTo(replicas int32) {
-	f := &v1alpha1.FederatedScale{ObjectMeta: s.meta()}
+func (p *play) scaleTo(replicas int32) {
+	f := &v1alpha1.FederatedScale{ObjectMeta: p.meta()}
 	body := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: replicas}}
-	require.NoError(s.t, s.hub.Client.SubResource("scale").Update(s.t.Context(), f, client.WithSubResourceBody(body)))
+	require.NoError(p.t, p.hub.Client.SubResource("scale").Update(p.t.Context(), f, client.WithSubResourceBody(body)))
 }
 
 // pass lets time pass, and has the controller look.
-func (s *play) pass(d time.Duration) {
-	s.offset.Add(int64(d))
-	s.patch(fmt.Sprintf(`{"metadata":{"annotations":{"looked":"%d"}}}`, time.Now().UnixNano()))
+func (p *play) pass(d time.Duration) {
+	p.offset.Add(int64(d))
+	p.patch(fmt.Sprintf(`{"metadata":{"annotations":{"looked":"%d"}}}`, time.Now().UnixNano()))
 }
 
-func (s *play) get() *v1alpha1.FederatedScale {
+func (p *play) get() *v1alpha1.FederatedScale {
 	f := &v1alpha1.FederatedScale{}
-	require.NoError(s.t, s.hub.Client.Get(s.t.Context(), s.key(), f))
+	require.NoError(p.t, p.hub.Client.Get(p.t.Context(), p.key(), f))
 	return f
 }
 
 // replicas are those in a member's Deployment, and how many of them are Ready.
-func (s *play) replicas(name string) (replicas, ready int32) {
+func (p *play) replicas(name string) (replicas, ready int32) {
 	d := &appsv1.Deployment{}
-	if err := s.members[name].Client.Get(s.t.Context(), s.key(), d); err != nil {
+	if err := p.members[name].Client.Get(p.t.Context(), p.key(), d); err != nil {
 		return -1, -1
 	}
 	return *d.Spec.Replicas, d.Status.ReadyReplicas
@@ -198,11 +206,11 @@ func (s *play) replicas(name string) (replicas, ready int32) {
 type counts map[string]int32
 
 // wants waits until the members have so many replicas, all of them Ready.
-func (s *play) wants(what string, want counts) {
-	s.t.Helper()
-	s.eventually(what, func() error {
+func (p *play) wants(what string, want counts) {
+	p.t.Helper()
+	p.eventually(what, func() error {
 		for name, n := range want {
-			if replicas, ready := s.replicas(name); replicas != n || ready != n {
+			if replicas, ready := p.replicas(name); replicas != n || ready != n {
 				return fmt.Errorf("%s has %d replicas, %d of them Ready, not %d", name, replicas, ready, n)
 			}
 		}
@@ -211,11 +219,11 @@ func (s *play) wants(what string, want counts) {
 }
 
 // reason waits for the condition's reason and returns the object.
-func (s *play) reason(want string) *v1alpha1.FederatedScale {
-	s.t.Helper()
+func (p *play) reason(want string) *v1alpha1.FederatedScale {
+	p.t.Helper()
 	var f *v1alpha1.FederatedScale
-	s.eventually("the reason is "+want, func() error {
-		f = s.get()
+	p.eventually("the reason is "+want, func() error {
+		f = p.get()
 		if c := meta.FindStatusCondition(f.Status.Conditions, v1alpha1.ConditionReady); c == nil || c.Reason != want {
 			return fmt.Errorf("the condition is %+v", c)
 		}
@@ -225,11 +233,11 @@ func (s *play) reason(want string) *v1alpha1.FederatedScale {
 }
 
 // eventually is clustertest's, with what the hub thinks in the error.
-func (s *play) eventually(what string, check func() error) {
-	s.t.Helper()
-	clustertest.Eventually(s.t, what, func() error {
+func (p *play) eventually(what string, check func() error) {
+	p.t.Helper()
+	clustertest.Eventually(p.t, what, func() error {
 		if err := check(); err != nil {
-			status, _ := json.Marshal(s.get().Status) //nolint:errcheck // it is only shown
+			status, _ := json.Marshal(p.get().Status)
 			return fmt.Errorf("%w (%s)", err, status)
 		}
 		return nil
@@ -237,10 +245,10 @@ func (s *play) eventually(what string, check func() error) {
 }
 
 // noted waits for a note on a cluster ("": on the whole).
-func (s *play) noted(cluster, reason string) {
-	s.t.Helper()
-	s.eventually("noted: "+reason, func() error {
-		if !noted(s.get().Status.Notes, v1alpha1.FederatedNote{Cluster: cluster, Reason: reason}) {
+func (p *play) noted(cluster, reason string) {
+	p.t.Helper()
+	p.eventually("noted: "+reason, func() error {
+		if !noted(p.get().Status.Notes, v1alpha1.FederatedNote{Cluster: cluster, Reason: reason}) {
 			return fmt.Errorf("no note %s of %q", reason, cluster)
 		}
 		return nil
@@ -255,12 +263,12 @@ func row(f *v1alpha1.FederatedScale, name string) v1alpha1.FederatedClusterStatu
 }
 
 // lowest watches how many replicas are Ready in some members together, until it is asked for the lowest number.
-func (s *play) lowest(in ...string) func() int32 {
+func (p *play) lowest(in ...string) func() int32 {
 	stop, lowest := make(chan struct{}), make(chan int32)
 	sum := func() int32 {
 		var all int32
 		for _, name := range in {
-			_, ready := s.replicas(name)
+			_, ready := p.replicas(name)
 			all += ready
 		}
 		return all
@@ -281,11 +289,11 @@ func (s *play) lowest(in ...string) func() int32 {
 }
 
 // told says whether an event with these words was recorded.
-func (s *play) told(words string) {
-	s.t.Helper()
-	s.eventually("an event says "+words, func() error {
+func (p *play) told(words string) {
+	p.t.Helper()
+	p.eventually("an event says "+words, func() error {
 		var list eventsv1.EventList
-		require.NoError(s.t, s.hub.Client.List(s.t.Context(), &list, client.InNamespace(s.namespace)))
+		require.NoError(p.t, p.hub.Client.List(p.t.Context(), &list, client.InNamespace(p.namespace)))
 		var notes []string
 		for i := range list.Items {
 			if list.Items[i].Note == words {

@@ -80,6 +80,9 @@ func (s *scene) unweighed(w divide.Weights) bool {
 func (s *scene) capacities(ctx context.Context) divide.Capacities {
 	c := divide.Capacities{Replicas: s.asked(), Measured: map[string]int64{}}
 	for _, one := range s.sights {
+		if one.absent() {
+			continue
+		}
 		m := one.divided(s)
 		c.Clusters = append(c.Clusters, divide.Cluster{Name: one.name, Min: orDefault(m.Min, 1), Max: m.Max})
 		c.Hold = c.Hold || !one.seen && !m.Drain || one.before != nil && one.before.Away
