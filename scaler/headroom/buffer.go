@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -120,7 +121,7 @@ func (r *reconciler) buffers(ctx context.Context, s *scene, one *row) error {
 			continue
 		}
 		wanted[b.name] = true
-		if err := one.sight.applyBuffer(ctx, frame, b, one.shapes[b.Workload], version, there[b.name]); err != nil {
+		if err := one.sight.applyBuffer(ctx, frame.meta(b), frame.template(b, one.shapes[b.Workload]), b.count, there[b.name]); err != nil {
 			return err
 		}
 		accepted, why := acceptance(there[b.name])
@@ -154,27 +155,25 @@ func (one *sight) listBuffers(ctx context.Context, version string) (map[string]*
 
 // applyBuffer writes a block's PodTemplate and CapacityBuffer unless they are as they should be. Only podTemplateRef and
 // replicas are used: what a percentage means differs between versions.
-func (one *sight) applyBuffer(ctx context.Context, f frame, b block, rules *podRules, version string, old *unstructured.Unstructured) error {
-	template := &corev1.PodTemplate{ObjectMeta: f.meta(b), Template: f.template(b, rules)}
-	sum := hash(template.Template)
+func (one *sight) applyBuffer(ctx context.Context, m metav1.ObjectMeta, pods corev1.PodTemplateSpec, count int64, old *unstructured.Unstructured) error {
+	sum := hash(pods)
 	if old != nil && old.GetAnnotations()[hashAnnotation] == sum {
-		if replicas, _, err := unstructured.NestedInt64(old.Object, "spec", "replicas"); err == nil && replicas == b.count {
+		if replicas, _, err := unstructured.NestedInt64(old.Object, "spec", "replicas"); err == nil && replicas == count {
 			return nil
 		}
 	}
-	if err := one.apply(ctx, corev1.SchemeGroupVersion.WithKind("PodTemplate"), template); err != nil {
+	if err := one.apply(ctx, corev1.SchemeGroupVersion.WithKind("PodTemplate"), &corev1.PodTemplate{ObjectMeta: m, Template: pods}); err != nil {
 		return err
 	}
 	buffer := &unstructured.Unstructured{Object: map[string]any{
-		"spec": map[string]any{"podTemplateRef": map[string]any{"name": b.name}, "replicas": b.count},
+		"spec": map[string]any{"podTemplateRef": map[string]any{"name": m.Name}, "replicas": count},
 	}}
-	m := f.meta(b)
 	m.Annotations[hashAnnotation] = sum
 	buffer.SetNamespace(m.Namespace)
 	buffer.SetName(m.Name)
 	buffer.SetLabels(m.Labels)
 	buffer.SetAnnotations(m.Annotations)
-	return one.apply(ctx, bufferKind(version), buffer)
+	return one.apply(ctx, bufferKind(one.bufferVersion()), buffer)
 }
 
 // acceptance says whether a node autoscaler has accepted a buffer, and why not.

@@ -88,7 +88,11 @@ func (r *reconciler) peaks(ctx context.Context, a *announcements, one *workload,
 		}
 		rules = append(rules, rule)
 	}
-	peaks := fromSchedules(rules, obs, f.Namespace, limit, now, now.Add(a.horizon+time.Minute))
+	var peaks []reserve.Peak
+	if len(rules) > 0 {
+		coming := schedule.Preview(rules, obs, now, now.Add(a.horizon+time.Minute), mostDecisions)
+		peaks = fromSchedules(coming, f.Namespace, limit)
+	}
 	for i := range a.forecasts {
 		if c := &a.forecasts[i]; hpa != nil && c.Namespace == f.Namespace && c.Spec.TargetRef.Name == hpa.Name {
 			peaks = append(peaks, fromForecast(c, limit)...)
@@ -109,12 +113,9 @@ func means(s *v1alpha1.ScaleSchedule, f *v1alpha1.FederatedScale, hpa *autoscali
 const mostDecisions = 500
 
 // fromSchedules are the floors that schedules will ask for. One above the maximum counts as far as the maximum.
-func fromSchedules(rules []*schedule.Schedule, obs schedule.Observations, namespace string, limit int64, from, to time.Time) []reserve.Peak {
-	if len(rules) == 0 {
-		return nil
-	}
+func fromSchedules(coming []schedule.Decision, namespace string, limit int64) []reserve.Peak {
 	var peaks []reserve.Peak
-	for _, d := range schedule.Preview(rules, obs, from, to, mostDecisions) {
+	for _, d := range coming {
 		if d.Min == nil || d.MinBy < 0 || d.MinBy >= len(d.Active) {
 			continue
 		}

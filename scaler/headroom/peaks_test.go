@@ -42,15 +42,17 @@ func TestPeaksOfSchedules(t *testing.T) {
 	rule, err := s.Compile(nil)
 	require.NoError(t, err)
 	obs := schedule.Observations{BaseMin: 1, BaseMax: 60}
-	peaks := fromSchedules([]*schedule.Schedule{rule}, obs, "shop", 60, noon, noon.Add(10*time.Minute))
+	peaksOf := func(ahead time.Duration) []reserve.Peak {
+		return fromSchedules(schedule.Preview([]*schedule.Schedule{rule}, obs, noon, noon.Add(ahead), mostDecisions), "shop", 60)
+	}
+	peaks := peaksOf(10 * time.Minute)
 	require.NotEmpty(t, peaks)
 	for _, p := range peaks {
 		require.Equal(t, int64(60), p.Replicas, "no more than the HPA's maximum")
 		require.Equal(t, "ScaleSchedule shop/day window sale", p.By)
 		require.False(t, p.From.Before(noon.Add(5*time.Minute)), p.From)
 	}
-	require.Empty(t, fromSchedules([]*schedule.Schedule{rule}, obs, "shop", 60, noon, noon.Add(4*time.Minute)))
-	require.Empty(t, fromSchedules(nil, obs, "shop", 60, noon, noon.Add(time.Hour)))
+	require.Empty(t, peaksOf(4*time.Minute))
 }
 
 func TestWhomSchedulesMean(t *testing.T) {
