@@ -187,6 +187,9 @@ func TestDecideLeavesAlone(t *testing.T) {
 			require.Equal(t, test.want, out.Leave)
 			require.Equal(t, s.Record, out.Record, "nothing is to be kept anew")
 			require.Equal(t, s.PausedBy != "", out.Result.Has(bounds.Paused))
+			if s.Owner == "" {
+				require.Equal(t, LiveBounds(w.hpa), out.Result.Bounds, "what is shown as decided is what there is")
+			}
 		})
 	}
 }
@@ -205,6 +208,20 @@ func TestDecideBadBase(t *testing.T) {
 	}
 }
 
+// At a floor that Plimsoll holds, what the metrics ask for is not hidden by the HPA's tolerance.
+func TestWantedAtAHeldFloor(t *testing.T) {
+	w := newWorld(10, 100)
+	w.window(func(v *v1alpha1.ScheduleWindow) { v.MinReplicas = number(40) })
+	w.look(noon)
+	asks := hpaOf(t, podsTarget, podsAt105)
+	w.hpa.Spec.Metrics = asks.Spec.Metrics
+	for replicas, want := range map[int32]int32{39: 41, 40: 42, 41: 41} {
+		w.hpa.Status = asks.Status
+		w.hpa.Status.CurrentReplicas = replicas
+		require.Equal(t, want, *w.observe().Wanted(), "%d replicas", replicas)
+	}
+}
+
 // An override that says no beginning cannot be checked but by the time that it has left.
 func TestDecideOverrideThatIsTooLong(t *testing.T) {
 	w := newWorld(10, 100)
@@ -213,6 +230,8 @@ func TestDecideOverrideThatIsTooLong(t *testing.T) {
 	require.Equal(t, int32(10), out.Result.Bounds.Min)
 	require.Len(t, out.Problems, 1)
 	require.Contains(t, out.Problems[0], "more than 31 days ahead")
+	w.hpa.Annotations[record.OverrideAnnotation] = `{"min":50,"until":"2026-12-12T14:00:00Z"}`
+	require.Equal(t, noon.Add(2*time.Hour), w.observe().Decide(noon).Next, "from then on it holds")
 	w.hpa.Annotations[record.OverrideAnnotation] = `{"min":50,"until":"2026-12-11T12:00:00Z"}`
 	out = w.observe().Decide(noon)
 	require.Equal(t, int32(50), out.Result.Bounds.Min)

@@ -65,6 +65,14 @@ func TestForecastsCount(t *testing.T) {
 	}
 }
 
+// One that will never count does not hide when another one no longer does.
+func TestForecastThatNeverCountsHidesNoOther(t *testing.T) {
+	w := newWorld(10, 100)
+	w.enforced(func(*v1alpha1.ScaleForecast) {})
+	w.enforced(func(f *v1alpha1.ScaleForecast) { f.Name, f.Status.LastValueTime = "other", nil })
+	require.Equal(t, noon.Add(countsFor), w.observe().Decide(noon).Next)
+}
+
 // A loop that stops writing leaves its floor in the status. It sinks in steps all the same.
 func TestForecastThatIsLeftThereSinks(t *testing.T) {
 	w := newWorld(10, 100)

@@ -48,6 +48,7 @@ func TestMeasureLead(t *testing.T) {
 		{"two in ten wait for a node", append(repeated(8, quick), repeated(2, slow)...), 4*time.Minute + 30*time.Second, 10},
 		{"restarted since", append(repeated(6, quick), repeated(4, startedPod(0, 5*time.Hour))...), 20 * time.Second, 6},
 		{"a probe failed for a while", append(repeated(6, quick), repeated(4, startedPod(0, 10*time.Minute))...), 20 * time.Second, 6},
+		{"one of two restarted since", append(repeated(1, quick), startedPod(0, 10*time.Minute)), 20 * time.Second, 1},
 		{"all were unready in an outage", repeated(10, startedPod(0, 5*time.Hour)), 0, 0},
 		{"a clock ran backwards", append(repeated(1, quick), backwards), 20 * time.Second, 1},
 	} {
