@@ -3,6 +3,7 @@
 package bounds
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -57,6 +58,10 @@ func TestWhoWins(t *testing.T) {
 			Bounds{10, 10}, "ScaleSchedule shop/evening", []NoteReason{FloorCapped}},
 		"and not for a forecast": {[]Contribution{forecast(40), window("saving", Contribution{MaxReplicas: p(10)})},
 			Bounds{10, 10}, "ScaleForecast shop", []NoteReason{FloorCapped}},
+		"and no further than the own maximum": {[]Contribution{window("big", Contribution{MinReplicas: p(400)}), window("saving", Contribution{MaxReplicas: p(10)})},
+			Bounds{100, 100}, "ScaleSchedule shop/big", []NoteReason{MaxRaised, FloorCapped}},
+		"a ramp makes no room above a higher rank": {[]Contribution{override(Contribution{MaxReplicas: p(50)}), window("next", Contribution{MinReplicas: p(9), MaxReplicas: p(2000), RaiseOnly: true})},
+			Bounds{9, 50}, "ScaleSchedule shop/next", nil},
 		"a ramp makes room": {[]Contribution{sale, window("next", Contribution{MinReplicas: p(9), MaxReplicas: p(2000), RaiseOnly: true, Priority: 1})},
 			Bounds{400, 2000}, "ScaleSchedule shop/sale", nil},
 		"an exact count is both": {[]Contribution{override(Contribution{MinReplicas: p(30), Exact: true})}, Bounds{30, 30}, "Override shop", nil},
@@ -184,13 +189,43 @@ func TestASmallFallIsOneChange(t *testing.T) {
 }
 
 func TestTheUserLowersAtOnce(t *testing.T) {
-	in := Input{Now: noon, Base: Bounds{20, 100}, Contributions: []Contribution{forecast(50)}}
-	in.State = Evaluate(in).State
-	a := Adopt(Bounds{3, 60}, in.Base, in.State, noon)
-	require.Equal(t, Edited, a.Change)
-	require.Equal(t, Bounds{3, 60}, a.Base)
-	r := Evaluate(Input{Now: noon, Base: a.Base, State: a.State, Observed: Observed{Replicas: 50}})
-	require.Equal(t, Bounds{3, 60}, r.Bounds, "what the user writes in the HPA is not held up")
+	for _, tail := range []*Tail{nil, {From: 50, Since: noon}} { // also while the floor sinks
+		in := Input{Now: noon, Base: Bounds{20, 100}, Contributions: []Contribution{forecast(50)}}
+		in.State = Evaluate(in).State
+		in.State.Tail = tail
+		a := Adopt(Bounds{3, 60}, in.Base, in.State, noon)
+		require.Equal(t, Edited, a.Change)
+		require.Equal(t, Bounds{3, 60}, a.Base)
+		r := Evaluate(Input{Now: noon, Base: a.Base, State: a.State, Observed: Observed{Replicas: 50}})
+		require.Equal(t, Bounds{3, 60}, r.Bounds, "what the user writes in the HPA is not held up")
+	}
+}
+
+func TestAnOverrideLowersAtOnce(t *testing.T) {
+	for _, tail := range []*Tail{nil, {From: 50, Since: noon}} {
+		in := Input{Now: noon, Base: Bounds{20, 100}, Contributions: []Contribution{forecast(50)}, Observed: Observed{Replicas: 50}}
+		in.State = Evaluate(in).State
+		in.State.Tail = tail
+		in.Contributions = append(in.Contributions, override(Contribution{MinReplicas: p(3)}))
+		r := Evaluate(in)
+		require.Equal(t, Bounds{3, 100}, r.Bounds)
+		require.Nil(t, r.State.Tail)
+	}
+}
+
+// A floor that sinks under a raised maximum is not cut by the maximum that comes back, whatever is known of the HPA.
+func TestTheMaximumStaysAboveASinkingFloor(t *testing.T) {
+	in := Input{Now: noon, Base: Bounds{2, 100}, Contributions: []Contribution{window("sale", Contribution{MinReplicas: p(400), MaxReplicas: p(1000)})}}
+	in.State, in.Contributions = Evaluate(in).State, nil
+	require.Equal(t, Bounds{400, 440}, Evaluate(in).Bounds)
+}
+
+func TestWithRoom(t *testing.T) {
+	for _, c := range []struct{ need, present, want int32 }{
+		{800, 1000, 880}, {800, 850, 850}, {5, 1000, 6}, {5, 5, 5}, {math.MaxInt32, math.MaxInt32, math.MaxInt32},
+	} {
+		require.Equal(t, c.want, WithRoom(c.need, c.present))
+	}
 }
 
 func TestMaximumFollowsDemandDown(t *testing.T) {

@@ -68,3 +68,10 @@ func TestSchedulesAloneComeToTheirPreview(t *testing.T) {
 		require.Equal(t, want, r.Bounds)
 	})
 }
+
+// A window of an exact count is exact while it is on: its ramps are floors.
+func TestARampIsNotExact(t *testing.T) {
+	for phase, exact := range map[schedule.Phase]bool{schedule.RampUp: false, schedule.On: true, schedule.RampDown: false} {
+		require.Equal(t, exact, FromWindow(schedule.Active{Min: p(5), Exact: true, Phase: phase}).Exact, phase)
+	}
+}

@@ -57,6 +57,13 @@ func TestOverrideMistakes(t *testing.T) {
 	}
 }
 
+// A minimum may be the maximum too.
+func TestOverrideOfOneNumber(t *testing.T) {
+	got, err := record.ParseOverride(map[string]string{record.OverrideAnnotation: `{"min":5,"max":5,"until":"2026-11-11T13:00:00Z"}`})
+	require.NoError(t, err)
+	require.Equal(t, got.Min, got.Max)
+}
+
 func TestOverrideActive(t *testing.T) {
 	o := record.Override{Min: of(5), Since: noon, Until: noon.Add(time.Hour)}
 	require.False(t, o.Active(noon.Add(-time.Second)))
