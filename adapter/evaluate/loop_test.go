@@ -30,6 +30,7 @@ type scripted struct {
 	most    atomic.Int64
 	mu      sync.Mutex
 	answer  func(ctx context.Context, each func(source.Sample) error) error
+	last    source.Query
 
 	slow             string // queries with this in them are never answered
 	slowNow, slowest atomic.Int64
@@ -49,6 +50,7 @@ func (s *scripted) Instant(ctx context.Context, q source.Query, each func(source
 	defer s.running.Add(-1)
 	s.mu.Lock()
 	answer := s.answer
+	s.last = q
 	s.mu.Unlock()
 	return answer(ctx, each)
 }
@@ -137,6 +139,24 @@ func TestADemandedRuleIsEvaluatedOncePerIntervalHoweverManyReadIt(t *testing.T) 
 	}
 }
 
+// The look-back is the rule's, so that the source itself finds nothing that is too old.
+func TestAQuestionHasTheRulesLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := orders("a", 10*time.Second)
+		r.MaxAge, r.MaxSeries = 42*time.Second, 10
+		s := newStage(t, r)
+		s.play(time.Millisecond)
+		require.Equal(t, 42*time.Second, s.src.last.Lookback)
+		require.Equal(t, time.Now().Add(-time.Millisecond), s.src.last.Time)
+		require.Equal(t, 2*(timesLimit+1), s.src.last.MaxSeries, "of the values and of their times")
+	})
+	for interval, want := range map[time.Duration]time.Duration{
+		time.Second: shortestTimeout, 2 * time.Second: 2 * time.Second, 9 * time.Second: 9 * time.Second, time.Hour: longestTimeout,
+	} {
+		require.Equal(t, want, timeout(interval))
+	}
+}
+
 func TestARuleWithoutReadersIsEvaluatedOnceAndRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, orders("a", 10*time.Second))
@@ -149,6 +169,7 @@ func TestARuleWithoutReadersIsEvaluatedOnceAndRests(t *testing.T) {
 		s.put(t, changed)
 		s.play(10 * time.Minute)
 		require.EqualValues(t, 2, s.src.asked.Load(), "once more after a change")
+		require.Equal(t, 2.0, testutil.ToFloat64(s.metrics.evaluations), "its counter goes on")
 	})
 }
 
@@ -164,6 +185,17 @@ func TestARuleWithoutReadersIsLookedAtAgainUntilItHasValues(t *testing.T) {
 		asked := s.src.asked.Load()
 		s.play(time.Hour)
 		require.Equal(t, asked, s.src.asked.Load(), "then it rests")
+	})
+}
+
+func TestARuleWithoutValuesIsLookedAtEveryTenMinutesAtLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, orders("a", 10*time.Second))
+		s.src.does(func(context.Context, func(source.Sample) error) error { return nil })
+		s.play(3 * time.Hour)
+		before := s.src.asked.Load()
+		s.play(time.Hour)
+		require.InDelta(t, time.Hour/lastRetry, s.src.asked.Load()-before, 1)
 	})
 }
 
@@ -288,28 +320,6 @@ func TestAReaderDoesNotWaitLongerThanItsDeadline(t *testing.T) {
 	})
 }
 
-func TestReadyMeansThatEveryDemandedRuleWasTried(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, orders("a", 10*time.Second))
-		s.readers[rule.Key{Name: "a"}] = 1
-		s.src.does(func(context.Context, func(source.Sample) error) error { return source.ErrUnreachable })
-		require.Error(t, s.Ready())
-		s.play(time.Second)
-		require.NoError(t, s.Ready(), "also when the source is down: somebody has to say so")
-	})
-}
-
-func TestAliveSaysWhenTheLoopHasStopped(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, orders("a", 10*time.Second))
-		require.NoError(t, s.Alive(), "not started")
-		s.play(time.Second)
-		require.NoError(t, s.Alive())
-		time.Sleep(stuck + time.Second)
-		require.ErrorContains(t, s.Alive(), "has not turned")
-	})
-}
-
 func TestPhasesSpreadOverTheIntervalAndSurviveARestart(t *testing.T) {
 	s, again := newStage(t), newStage(t)
 	began := time.Unix(1_800_000_000, 0)
@@ -346,22 +356,6 @@ func TestOneNamespacesSlowRulesDoNotStarveAnother(t *testing.T) {
 		require.NotNil(t, s.store.Catalog().Entry(late.Key).Table())
 		require.Empty(t, s.store.Catalog().Entry(late.Key).Failures())
 		require.LessOrEqual(t, s.src.slowest.Load(), int64(4), "half of the places")
-	})
-}
-
-func TestReadinessDoesNotWaitForAHangingSource(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var rules []rule.Rule
-		for i := range 200 {
-			rules = append(rules, orders(fmt.Sprint("r", i), 10*time.Second))
-		}
-		s := newStage(t, rules...)
-		for _, r := range rules {
-			s.readers[r.Key] = 1
-		}
-		s.src.does(slow(time.Hour))
-		s.play(firstPatience + time.Second)
-		require.NoError(t, s.Ready())
 	})
 }
 

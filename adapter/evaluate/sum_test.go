@@ -160,6 +160,16 @@ func TestFailedMemberCountsAsNothing(t *testing.T) {
 	require.Empty(t, rows[0].Labels)
 }
 
+// The names of failed members come in one order, so that a value's labels do not change with that of the members.
+func TestFailedMembersAreNamedInOrder(t *testing.T) {
+	c := newClusters(t, rule.Rule{Query: "sum(users)"}, "rome", "paris", "berlin")
+	c.say("paris", 50, 0)
+	c.all["rome"].state.Failed, c.all["berlin"].state.Failed = true, true
+	rows, err := c.evaluate(0)
+	require.NoError(t, err)
+	require.Equal(t, []source.Label{{Name: snapshot.IncompleteLabel, Value: "berlin,rome"}}, rows[0].Labels)
+}
+
 // Whatever fails, there is no sum that lacks a member without a word.
 func TestNoSumWithoutAMember(t *testing.T) {
 	c := newClusters(t, rule.Rule{Query: "sum(users)"}, "berlin", "paris")
