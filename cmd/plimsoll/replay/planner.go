@@ -47,12 +47,12 @@ type planner struct {
 	live     bounds.Bounds
 }
 
-// planner learns the demand before a time.
+// planner learns the demand before a time, from which on it decides.
 func (p *problem) planner(begin time.Time) (*planner, error) {
 	rule := *p.manifests.Forecast
 	out := &planner{
 		problem: p, windows: schedule.NewEvaluator(p.manifests.Schedules...), target: p.manifests.HPA.Metrics[0].Goal,
-		next: begin.Truncate(rule.Interval), asked: p.Planned.asked(rule.Interval),
+		looked: begin.Truncate(step).Add(-step), next: begin.Truncate(rule.Interval), asked: p.Planned.asked(rule.Interval),
 	}
 	for _, pod := range p.Planned.Pods {
 		if !pod.Ready.IsZero() && (out.started.IsZero() || pod.Ready.Before(out.started)) {
@@ -122,8 +122,8 @@ func (p *problem) at(t time.Time) (forecast.Point, bool) {
 // remembers depends on that; so what it came to is handed on as a whole.
 func (p *planner) contribute(now time.Time, seen simulate.Seen) []bounds.Contribution {
 	now = now.Truncate(step)
-	if p.looked.IsZero() {
-		p.looked, p.live, p.replicas = now.Add(-step), seen.Base, seen.Replicas
+	if p.replicas == 0 {
+		p.live, p.replicas = seen.Base, seen.Replicas
 	}
 	for p.looked.Before(now) {
 		p.looked = p.looked.Add(step)

@@ -56,3 +56,11 @@ func TestBoundsDuringALook(t *testing.T) {
 	}
 	require.Equal(t, []time.Time{after(-time.Second), after(5 * time.Second), after(5150*time.Millisecond + 1), after(7 * time.Second), after(time.Minute)}, times)
 }
+
+// The planner decides from the scaler's first write on, or from the HPA's first look.
+func TestPlanned(t *testing.T) {
+	shop := Shop{Bounds: []Bounds{{Time: after(0)}, {Time: after(3 * time.Second)}}}
+	require.Equal(t, after(3*time.Second), shop.planned(after(5*time.Second)))
+	require.Equal(t, after(2*time.Second), shop.planned(after(2*time.Second)))
+	require.Equal(t, after(time.Minute), Shop{Bounds: shop.Bounds[:1]}.planned(after(time.Minute)))
+}

@@ -96,7 +96,7 @@ func (p *problem) replay(name string, shop Shop, plan bool) (Comparison, error) 
 		},
 	}
 	if plan {
-		planner, err := p.planner(looks[0].At)
+		planner, err := p.planner(shop.planned(looks[0].At))
 		if err != nil {
 			return Comparison{}, err
 		}
@@ -157,6 +157,14 @@ func (p *problem) edits(shop Shop) []simulate.Edit {
 		edits = append(edits, edit)
 	}
 	return edits
+}
+
+// planned is when the scaler began: when it first wrote bounds, at the latest at a time.
+func (s Shop) planned(latest time.Time) time.Time {
+	if len(s.Bounds) > 1 && s.Bounds[1].Time.Before(latest) { // the first are those that the HPA began with
+		return s.Bounds[1].Time
+	}
+	return latest
 }
 
 // scraped is the time of the newest scrape at a time.
