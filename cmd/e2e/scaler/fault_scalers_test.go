@@ -60,11 +60,11 @@ func TestFaultScalerKilledAtAWindowsEnd(t *testing.T) {
 func TestFaultScheduleDeletedDuringItsWindow(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, shared, bounds.Bounds{Min: 9, Max: 20}, 30)
-	w := s.opens(t, window{fields: "minReplicas: 10, maxReplicas: 30, rampDown: 1s"})
-	s.bounds(t, 10, 30)
+	w := s.opens(t, window{fields: "minReplicas: 11, maxReplicas: 30, rampDown: 1s"}) // 10 could be gone with one step
+	s.bounds(t, 11, 30)
 	s.followed(t)
 	s.withoutScalers(t, func() { s.deleteSchedule(t, w.name) })
-	s.bounds(t, 10, 20)
+	s.bounds(t, 11, 20)
 	s.event(t, "BoundsSinking", "no longer asks for a floor")
 	s.restored(t)
 }
