@@ -11,6 +11,8 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -178,29 +180,38 @@ func (w *World) workload(ctx context.Context, s *v1alpha1.FederatedScale) (reser
 // templates reads the pod templates of a member's workloads.
 type templates struct{ client.Reader }
 
+// one reads an object as the only one of a list: the hub's account may list in a member, and not get.
+func (m templates) one(ctx context.Context, key types.NamespacedName, list client.ObjectList) error {
+	err := m.List(ctx, list, client.InNamespace(key.Namespace), client.MatchingFields{metav1.ObjectNameField: key.Name})
+	if err == nil && meta.LenList(list) == 0 {
+		return fmt.Errorf("there is no %s there in namespace %s", key.Name, key.Namespace)
+	}
+	return err
+}
+
 func (m templates) podOf(ctx context.Context, namespace string, rule v1alpha1.Federation) (*corev1.Pod, error) {
 	kind, key := rule.Target.Kind, types.NamespacedName{Namespace: namespace, Name: rule.Target.Name}
 	if rule.Bounds {
-		hpa := &autoscalingv2.HorizontalPodAutoscaler{}
-		if err := m.Get(ctx, key, hpa); err != nil {
+		var hpas autoscalingv2.HorizontalPodAutoscalerList
+		if err := m.one(ctx, key, &hpas); err != nil {
 			return nil, err
 		}
-		kind, key.Name = hpa.Spec.ScaleTargetRef.Kind, hpa.Spec.ScaleTargetRef.Name
+		kind, key.Name = hpas.Items[0].Spec.ScaleTargetRef.Kind, hpas.Items[0].Spec.ScaleTargetRef.Name
 	}
 	var template corev1.PodTemplateSpec
 	switch kind {
 	case "Deployment":
-		d := &appsv1.Deployment{}
-		if err := m.Get(ctx, key, d); err != nil {
+		var list appsv1.DeploymentList
+		if err := m.one(ctx, key, &list); err != nil {
 			return nil, err
 		}
-		template = d.Spec.Template
+		template = list.Items[0].Spec.Template
 	case "StatefulSet":
-		s := &appsv1.StatefulSet{}
-		if err := m.Get(ctx, key, s); err != nil {
+		var list appsv1.StatefulSetList
+		if err := m.one(ctx, key, &list); err != nil {
 			return nil, err
 		}
-		template = s.Spec.Template
+		template = list.Items[0].Spec.Template
 	default:
 		return nil, fmt.Errorf("the pods of a %s are not known; those of Deployments and StatefulSets are", kind)
 	}
