@@ -3,7 +3,9 @@
 package members
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -12,13 +14,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	toolscache "k8s.io/client-go/tools/cache"
 	"pgregory.net/rapid"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/yaml"
@@ -304,4 +309,45 @@ func TestMetrics(t *testing.T) {
 	require.Equal(t, 1.0, testutil.ToFloat64(m.suspect))
 	m.forget("east")
 	require.Equal(t, 1, testutil.CollectAndCount(m))
+}
+
+// A member that takes connections and says nothing has no caches and delays nobody, and nothing of it stays.
+func TestSilentMember(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	taken := make(chan net.Conn, 100)
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			taken <- c
+		}
+	}()
+	f := NewFleet(clustertest.Scheme(t))
+	f.OnConnect(func(ctx context.Context, m *Member) error {
+		_, err := m.Cache().GetInformer(ctx, &corev1.Pod{}, cache.BlockUntilSynced(false))
+		return err
+	})
+	config := &rest.Config{Host: "https://" + listener.Addr().String(), BearerToken: "a"}
+	require.NoError(t, f.Connect(t.Context(), "silent", "1", config))
+	(<-taken).Close() // it is really being asked
+	require.Nil(t, f.Member("silent"))
+	first := f.connection("silent")
+	require.NoError(t, f.Connect(t.Context(), "silent", "1", config))
+	require.Same(t, first, f.connection("silent"))
+	require.NoError(t, f.Connect(t.Context(), "silent", "2", config))
+	require.NotSame(t, first, f.connection("silent"))
+	require.True(t, first.ended())
+	f.Disconnect("silent")
+	require.Nil(t, f.connection("silent"))
+	f.Disconnect("silent")
+	require.ErrorContains(t, f.Connect(t.Context(), "silent", "3", &rest.Config{Host: "https://a", TLSClientConfig: rest.TLSClientConfig{CAData: []byte("x")}}), "cannot connect to member silent")
+	require.NoError(t, listener.Close())
+	for len(taken) > 0 {
+		(<-taken).Close()
+	}
+	clustertest.Eventually(t, "its goroutines end", func() error { return goleak.Find(before) }) // reflectors sleep between attempts
 }
