@@ -107,7 +107,7 @@ func (f *fleet) start(ctx context.Context) error {
 func (f *fleet) options(name string, n int) stack.ClusterOptions {
 	return stack.ClusterOptions{
 		Name: "faults-" + name, Dir: filepath.Join(f.dir, name), Nodes: n, Progress: os.Stderr,
-		Arguments: []string{"--node-cpu", nodeCPU, "--pod-ready-delay", "500ms"},
+		Arguments: []string{"--node-cpu", nodeCPU, "--pod-ready-delay", "2s"},
 	}
 }
 

@@ -133,6 +133,16 @@ func (r *recording) ask(ctx context.Context, away map[string]bool) (map[string]c
 	return round, errors.Join(problems...)
 }
 
+// begun returns an error before the first sample.
+func (r *recording) begun() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.samples) == 0 {
+		return errors.New("there is none")
+	}
+	return nil
+}
+
 // without says that members cannot be asked from now on, with that they can.
 func (r *recording) without(names ...string) { r.set(true, names) }
 func (r *recording) with(names ...string)    { r.set(false, names) }
