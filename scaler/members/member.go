@@ -61,7 +61,7 @@ type Member struct {
 }
 
 func newMember(ctx context.Context, name, hash string, config *rest.Config, scheme *runtime.Scheme) (*Member, error) {
-	config = rest.AddUserAgent(config, "plimsoll-scaler")
+	config = rest.AddUserAgent(rest.CopyConfig(config), "plimsoll-scaler")
 	config.QPS, config.Burst = memberQPS, memberBurst
 	// A dialer of its own gives the connection a transport of its own: one that is made anew must not get what is left of
 	// the old one.
