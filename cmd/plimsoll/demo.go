@@ -30,7 +30,7 @@ at most a third of the other's time.`,
 		RunE: func(c *cobra.Command, _ []string) error { return demo.Run(c.Context(), options) },
 	}
 	flags := command.Flags()
-	flags.DurationVar(&options.Duration, "duration", 0, "show one day compressed into this time, at least 2m, and judge it; 0: days of 5m until Ctrl-C")
+	flags.DurationVar(&options.Duration, "duration", 0, "show one day compressed into this time, at least 3m, and judge it; 0: days of 5m until Ctrl-C")
 	flags.StringVar(&options.Dir, "dir", "", "folder for the cluster, its kubeconfig and logs (default: a temporary one)")
 	flags.BoolVar(&options.Keep, "keep", false, "keep the temporary folder with the logs when the demo ends")
 	flags.StringVar(&options.Record, "record", "", "folder for the demand, what the HPAs did and when, and the manifests, for plimsoll plan --replay (with --keep also in the demo's own)")

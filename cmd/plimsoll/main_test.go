@@ -60,7 +60,7 @@ func TestRun(t *testing.T) {
 		"not a metric":      {[]string{"explain", "metric", "a/b/c"}, 1, "", "write NAMESPACE/METRIC"},
 		"unknown output":    {[]string{"explain", "metric", "shop/online_users", "-o", "xml"}, 1, "", "use table or json"},
 		"bad context":       {[]string{"explain", "metric", "shop/online_users", "--context", "none"}, 1, "", "the kubeconfig cannot be used"},
-		"too short a day":   {[]string{"demo", "--duration", "10s"}, 1, "", "at least 2m"},
+		"too short a day":   {[]string{"demo", "--duration", "10s"}, 1, "", "at least 3m"},
 		"complete nothing":  {[]string{cobra.ShellCompRequestCmd, "explain", "metric", "shop/"}, 0, ":4", ""},
 		"complete -o":       {[]string{cobra.ShellCompRequestCmd, "explain", "metric", "shop/x", "-o", ""}, 0, "json", ""},
 		"bash's completion": {[]string{"completion", "bash"}, 0, "__start_plimsoll", ""},

@@ -35,8 +35,9 @@ type Options struct {
 const (
 	// DefaultDay is the length of a day in a demo without an end.
 	DefaultDay = 5 * time.Minute
-	// ShortestDay is the shortest one that an HPA with a sync period of 5 s can follow.
-	ShortestDay = 2 * time.Minute
+	// ShortestDay is the shortest one that an HPA with a sync period of 5 s can follow up and down: its evening leaves it
+	// time to scale down.
+	ShortestDay = 3 * time.Minute
 	// summarised is how many seconds a demo without an end must have run to be worth a summary.
 	summarised = 20
 )

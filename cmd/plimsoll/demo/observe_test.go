@@ -85,8 +85,8 @@ func TestWorkload(t *testing.T) {
 func TestValidate(t *testing.T) {
 	require.NoError(t, Options{}.Validate())
 	require.NoError(t, Options{Duration: 3 * time.Minute}.Validate())
-	require.ErrorContains(t, Options{Duration: time.Minute}.Validate(), "at least 2m")
-	require.ErrorContains(t, Options{Duration: -time.Minute}.Validate(), "at least 2m")
+	require.ErrorContains(t, Options{Duration: time.Minute}.Validate(), "at least 3m")
+	require.ErrorContains(t, Options{Duration: -time.Minute}.Validate(), "at least 3m")
 	require.ErrorContains(t, Options{Duration: 3*time.Minute + time.Millisecond}.Validate(), "whole number of seconds")
 }
 
