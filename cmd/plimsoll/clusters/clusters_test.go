@@ -47,7 +47,7 @@ func twoClusters() *Hub {
 		Headrooms: []v1alpha1.Headroom{{
 			ObjectMeta: metav1.ObjectMeta{Name: "default"}, Spec: v1alpha1.HeadroomSpec{Mode: v1alpha1.ModeObserve},
 			Status: v1alpha1.HeadroomStatus{
-				Clusters: []v1alpha1.HeadroomCluster{{Name: "berlin", Reason: v1alpha1.HeadroomObserving, Held: v1alpha1.Amounts{CPU: "2", Memory: "4Gi"}}},
+				Clusters: []v1alpha1.HeadroomCluster{{Name: "berlin", Reason: v1alpha1.HeadroomObserving, Held: v1alpha1.Amounts{CPU: "1980m", Memory: "4294967296"}}},
 				Losses:   []v1alpha1.HeadroomLoss{{Cluster: "berlin", Verdict: "DoesNotFit", Replicas: 6, Fit: 4, Homeless: 2}},
 			},
 		}},

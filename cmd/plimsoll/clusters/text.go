@@ -4,12 +4,16 @@ package clusters
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/human"
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
 // View is how a document is written for people.
@@ -62,7 +66,7 @@ func (v View) members(b *strings.Builder, all []Cluster) {
 			since = human.Age(v.Now.Sub(*c.Since))
 		}
 		if c.Reserve != nil {
-			reserve = c.Reserve.Held.CPU + " cpu, " + c.Reserve.Held.Memory
+			reserve = forPeople(c.Reserve.Held)
 			if c.Reserve.Mode != "Enforce" {
 				reserve += " (would be)"
 			}
@@ -73,6 +77,17 @@ func (v View) members(b *strings.Builder, all []Cluster) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d/%d\t%s\n", c.Name, or(c.State, "unknown"), since, c.Nodes, c.Free, reserve, c.Ready, c.Replicas, lost)
 	}
 	_ = w.Flush() // into memory
+}
+
+// forPeople writes amounts to a tenth of a core and of a GiB; what cannot be read, as it is.
+func forPeople(a v1alpha1.Amounts) string {
+	cpu, err := resource.ParseQuantity(a.CPU)
+	memory, wrong := resource.ParseQuantity(a.Memory)
+	if err != nil || wrong != nil {
+		return a.CPU + " cpu, " + a.Memory
+	}
+	tenth := func(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) }
+	return tenth(cpu.AsApproximateFloat64()) + " cpu, " + tenth(memory.AsApproximateFloat64()/(1<<30)) + "Gi"
 }
 
 // sentence is the verdict with its figures: "fits (12)", "8 fit, 4 need nodes".
