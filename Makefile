@@ -77,7 +77,7 @@ lint: ## golangci-lint on both modules
 verify: generate lint ## what is generated is up to date, lint, formatting and import rules
 	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
 	$(GO) test -count=1 -run '^Test(Imports|OnlyCommands)' .
-	@test -z "$$(git status --porcelain -- policy manifests)" || { git status --short -- policy manifests; echo "run make generate and commit the result"; exit 1; }
+	@test -z "$$(git status --porcelain -- policy manifests scaler/nodegroups)" || { git status --short -- policy manifests scaler/nodegroups; echo "run make generate and commit the result"; exit 1; }
 
 .PHONY: clean
 clean: ## remove bin and out; local clusters go on (localcluster list, localcluster down)
