@@ -58,11 +58,17 @@ func (n Node) Left() Left {
 		return Tainted
 	}
 	for name, amount := range n.Allocatable {
-		if amount > 0 && strings.Contains(name, "/") { // the names of extended resources have a domain
+		if amount > 0 && dear(name) {
 			return Extended
 		}
 	}
 	return ""
+}
+
+// dear says whether a resource is a device such as a GPU: the names of extended resources have a domain. Network interfaces
+// and addresses, which Amazon's nodes offer by the dozen, have one too and are none.
+func dear(name string) bool {
+	return strings.Contains(name, "/") && !strings.HasPrefix(name, "vpc.amazonaws.com/")
 }
 
 // free is what pods may still request of it.

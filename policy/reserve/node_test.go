@@ -50,6 +50,7 @@ func TestWhatCounts(t *testing.T) {
 		{"an ordinary node", node(2), ""},
 		{"huge pages are ordinary", with(node(2), func(n *reserve.Node) { n.Allocatable["hugepages-2Mi"] = 1 << 30 }), ""},
 		{"no GPU left", with(node(2), func(n *reserve.Node) { n.Allocatable["nvidia.com/gpu"] = 0 }), ""},
+		{"network interfaces", with(node(2), func(n *reserve.Node) { n.Allocatable["vpc.amazonaws.com/pod-eni"] = 9 }), ""},
 		{"cordoned", with(node(2), func(n *reserve.Node) { n.Cordoned = true }), reserve.Cordoned},
 		{"not ready", with(node(2), func(n *reserve.Node) { n.NotReady, n.Tainted = true, true }), reserve.NotReady},
 		{"tainted", with(node(2), func(n *reserve.Node) { n.Tainted = true }), reserve.Tainted},
