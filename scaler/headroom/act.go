@@ -33,6 +33,7 @@ type memo struct {
 	groups     groupMemo
 	buffers    bufferMemo
 	shortSince time.Time
+	nudged     time.Time
 }
 
 func newMemo() *memo { return &memo{kept: map[string]*kept{}} }
@@ -130,6 +131,9 @@ func (r *reconciler) bring(ctx context.Context, s *scene, one *row) error {
 		}
 	}
 	if err := one.sight.hold(ctx, wanted); err != nil {
+		return err
+	}
+	if err := s.nudge(ctx, one); err != nil {
 		return err
 	}
 	return one.sight.count(ctx, one)

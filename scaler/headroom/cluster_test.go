@@ -8,8 +8,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/capacity"
@@ -97,6 +101,7 @@ func testPlaceholders(t *testing.T, s *stage) {
 	s.surge("web", 8)
 	s.says(v1alpha1.HeadroomHeld)
 
+	s.nudged(t)
 	s.judge(v1alpha1.MemberSuspect)
 	s.change(func(h *v1alpha1.Headroom) { h.Spec.Percent = new(int32(0)) })
 	s.says(v1alpha1.HeadroomClusterUnknown)
@@ -111,4 +116,38 @@ func testPlaceholders(t *testing.T, s *stage) {
 		return nil
 	})
 	require.Equal(t, int32(8), *s.deployment(namespace, "web").Spec.Replicas)
+}
+
+// nudged has a scheduler forget a pod for which there is room: a placeholder pod ends, so that it looks again.
+func (s *stage) nudged(t *testing.T) {
+	s.deploy("forgotten", 1, "schedulerName: nobody,")
+	before := map[types.UID]bool{}
+	clustertest.Eventually(t, "the pod waits", func() error {
+		var pods corev1.PodList
+		require.NoError(t, s.berlin.Client.List(t.Context(), &pods, client.InNamespace(capacity.HeadroomNamespace)))
+		for i := range pods.Items {
+			before[pods.Items[i].UID] = true
+		}
+		require.NoError(t, s.berlin.Client.List(t.Context(), &pods, client.MatchingLabels{"app": "forgotten"}))
+		if len(pods.Items) == 0 {
+			return errors.New("there is no pod yet")
+		}
+		pods.Items[0].Status.Conditions = []corev1.PodCondition{{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, LastTransitionTime: metav1.NewTime(s.now().Add(-nudgeAfter)),
+		}}
+		return s.berlin.Client.Status().Update(t.Context(), &pods.Items[0])
+	})
+	clustertest.Eventually(t, "a placeholder pod is another one", func() error {
+		var pods corev1.PodList
+		require.NoError(t, s.berlin.Client.List(t.Context(), &pods, client.InNamespace(capacity.HeadroomNamespace)))
+		for i := range pods.Items {
+			if !before[pods.Items[i].UID] {
+				return nil
+			}
+		}
+		return fmt.Errorf("all %d are as before", len(pods.Items))
+	})
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: "forgotten"}
+	require.NoError(t, s.hub.Client.Delete(t.Context(), &v1alpha1.FederatedScale{ObjectMeta: meta}))
+	require.NoError(t, s.berlin.Client.Delete(t.Context(), &appsv1.Deployment{ObjectMeta: meta}, client.PropagationPolicy(metav1.DeletePropagationBackground)))
 }

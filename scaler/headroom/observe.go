@@ -54,6 +54,7 @@ type scene struct {
 type row struct {
 	cluster *v1alpha1.MemberCluster
 	sight   *sight                   // nil: it is not known what is there
+	nodes   []reserve.Node           // of the sight, as the Headroom's rules see them
 	before  v1alpha1.HeadroomCluster // what the status said last; zero: nothing
 	reserve *reserve.Reserve         // nil: not decided
 	shapes  map[string]*podRules     // of the workloads' pods there, by workload
@@ -147,8 +148,11 @@ func (w *world) scene(h *v1alpha1.Headroom, owners map[string]string) *scene {
 				one.before = h.Status.Clusters[i]
 			}
 		}
-		if one.sight != nil && one.sight.groups != nil {
-			one.sight.groups.judge(s.rules)
+		if one.sight != nil {
+			one.nodes = one.sight.snapshot.Nodes(s.rules)
+			if g := one.sight.groups; g != nil {
+				g.judge(s.rules)
+			}
 		}
 		s.rows = append(s.rows, one)
 	}
@@ -194,7 +198,7 @@ func (s *scene) clusters() []reserve.Cluster {
 		}
 		c := reserve.Cluster{Name: one.cluster.Name}
 		if one.sight != nil {
-			c.Nodes = one.sight.snapshot.Nodes(s.rules)
+			c.Nodes = one.nodes
 			if g := one.sight.groups; g != nil {
 				c.New = g.expandable()
 			}

@@ -70,7 +70,7 @@ func (s *scene) frame(ctx context.Context, one *row) (frame, error) {
 	for _, key := range s.headroom.Spec.TolerateTaints {
 		keys[key] = true
 	}
-	for _, n := range one.sight.snapshot.Nodes(s.rules) {
+	for _, n := range one.nodes {
 		if n.Left() == reserve.Extended && len(f.avoid) < mostAvoided {
 			f.avoid = append(f.avoid, n.Name)
 		}

@@ -145,7 +145,7 @@ func (s *scene) surging() []reserve.Workload {
 		}
 		for _, c := range s.rows {
 			if p := one.in[c.cluster.Name]; p != nil && !p.missing && c.cluster.Status.State != v1alpha1.MemberFailed {
-				w.In[c.cluster.Name] = c.presence(s, one, p)
+				w.In[c.cluster.Name] = c.presence(one, p)
 			}
 		}
 		out = append(out, w)
@@ -174,13 +174,12 @@ func (s *scene) divided(one *workload, status *v1alpha1.FederatedClusterStatus) 
 }
 
 // presence is the workload in a cluster in policy's words. Where it is not known what is there, nothing fits.
-func (c *row) presence(s *scene, one *workload, p *presence) reserve.Presence {
+func (c *row) presence(one *workload, p *presence) reserve.Presence {
 	if c.sight == nil || p.pod == nil {
 		return reserve.Presence{Replicas: p.replicas, Shape: fit.Shape{Requests: fit.Resources{}, Nodes: []int{}}, New: []int{}}
 	}
 	out := reserve.Presence{Replicas: p.replicas, Shape: c.sight.snapshot.Shape(p.pod)}
-	nodes := c.sight.snapshot.Nodes(s.rules)
-	out.Shape.Nodes = slices.DeleteFunc(out.Shape.Nodes, func(i int) bool { return !holds(nodes[i].Left(), out.Shape.Requests) })
+	out.Shape.Nodes = slices.DeleteFunc(out.Shape.Nodes, func(i int) bool { return !holds(c.nodes[i].Left(), out.Shape.Requests) })
 	if c.shapes == nil {
 		c.shapes = map[string]*podRules{}
 	}
