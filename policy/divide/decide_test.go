@@ -177,9 +177,16 @@ func TestDecide(t *testing.T) {
 			state: ran(30, threeOf(10)), targets: targets{"a": 10, "b": 10}, reasons: []divide.Reason{divide.Unplaced, divide.Drained, divide.Drained}},
 		{name: "found running before anybody asked", replicas: 1, members: []divide.Member{a, b, healthy("c", 4, 4)}, targets: targets{"a": 10, "b": 10, "c": 8},
 			reasons: []divide.Reason{divide.Adopting, divide.WaitingForReady, divide.WaitingForReady}, next: 10 * time.Minute},
-		{name: "found, and another number is asked for", replicas: 18, members: []divide.Member{a, b, healthy("c", 4, 4)},
+		{name: "found, and an HPA begins with its minReplicas", replicas: 18, members: []divide.Member{a, b, healthy("c", 4, 4)},
 			state:   divide.State{Replicas: 24, Adoption: &divide.Adoption{Asked: 1, Found: 24, Until: noon.Add(time.Minute)}, Members: map[string]divide.Kept{"a": {Replicas: 10, Seen: 10}, "b": {Replicas: 10, Seen: 10}, "c": {Replicas: 4, Seen: 4}}},
+			targets: targets{"a": 10, "b": 10, "c": 8}, reasons: []divide.Reason{divide.Adopting, divide.WaitingForReady, divide.WaitingForReady}, next: time.Minute},
+		{name: "found, and fewer are asked for", replicas: 18, members: []divide.Member{a, b, healthy("c", 4, 4)},
+			state:   divide.State{Replicas: 24, Adoption: &divide.Adoption{Asked: 19, Found: 24, Until: noon.Add(time.Minute)}, Members: map[string]divide.Kept{"a": {Replicas: 10, Seen: 10}, "b": {Replicas: 10, Seen: 10}, "c": {Replicas: 4, Seen: 4}}},
 			targets: targets{"a": 6, "b": 8, "c": 6}, reasons: []divide.Reason{divide.WaitingForReady}},
+		{name: "back, and the number asked for lacks its demand", replicas: 20, members: []divide.Member{a, b, with(c, func(m *divide.Member) { m.Since = noon.Add(-2*time.Minute + time.Second) })},
+			state: ran(30, threeOf(10)), targets: targets{"a": 10, "b": 10, "c": 10}, reasons: []divide.Reason{divide.ScaleDownFrozen}, next: time.Second},
+		{name: "back for long enough", replicas: 27, members: []divide.Member{a, b, with(c, func(m *divide.Member) { m.Since = noon.Add(-2 * time.Minute) })},
+			state: ran(30, threeOf(10)), targets: targets{"a": 9, "b": 9, "c": 9}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			options := divide.DefaultOptions()

@@ -75,7 +75,12 @@ func (d *decision) freeze() {
 	}
 	d.still = hub || wavers != ""
 	frozen := silent > 0 && (recent || d.still)
+	settling := d.settling()
 	switch {
+	case settling != nil && d.before.Replicas > d.Replicas:
+		d.plan.Replicas = d.before.Replicas
+		d.wake(settling.Since.Add(d.Options.SettleFor))
+		d.note(nil, ScaleDownFrozen, "%d replicas were asked for; they stay %d until the demand of member %s, which is back, is counted again", d.Replicas, d.plan.Replicas, settling.Name)
 	case frozen && d.before.Replicas > d.Replicas:
 		d.plan.Replicas = d.before.Replicas
 		d.note(nil, ScaleDownFrozen, "%d replicas were asked for; they stay %d while %d of %d members are silent", d.Replicas, d.plan.Replicas, silent, all)
@@ -84,7 +89,19 @@ func (d *decision) freeze() {
 	}
 }
 
-// adopt keeps what was found at first until another number is asked for.
+// settling is a member that has been Healthy again for too short a time for its demand to be in the number asked for: the
+// metrics are read anew first, and then the HPA looks. nil if there is none.
+func (d *decision) settling() *member {
+	for _, m := range d.members {
+		if !m.silent() && !m.Drain && m.known && d.now.Before(m.Since.Add(d.Options.SettleFor)) {
+			return m
+		}
+	}
+	return nil
+}
+
+// adopt keeps what was found at first until as many are asked for, or somebody asks for fewer than before. A higher number
+// that is still below what was found is none that anybody has thought of: an HPA begins with its minReplicas.
 func (d *decision) adopt() {
 	if len(d.before.Members) == 0 && d.before.Adoption == nil {
 		d.plan.State.Adoption = &Adoption{Asked: d.Replicas, Until: stamp(d.now.Add(d.Options.AdoptFor))}
@@ -93,21 +110,21 @@ func (d *decision) adopt() {
 	if a == nil {
 		return
 	}
-	if a.Asked != d.Replicas || !d.now.Before(a.Until) {
-		d.plan.State.Adoption = nil
-		return
-	}
 	found := a.Found
 	for _, m := range d.members {
 		if !m.silent() && !m.known {
 			found += m.Replicas
 		}
 	}
-	d.plan.State.Adoption = &Adoption{Asked: a.Asked, Found: found, Until: a.Until}
+	if d.Replicas < a.Asked || d.Replicas > a.Asked && d.Replicas >= found || !d.now.Before(a.Until) {
+		d.plan.State.Adoption = nil
+		return
+	}
+	d.plan.State.Adoption = &Adoption{Asked: d.Replicas, Found: found, Until: a.Until}
 	d.wake(a.Until)
 	if found = min(found, MaxReplicas); found > d.plan.Replicas {
 		d.plan.Replicas = found
-		d.note(nil, Adopting, "%d replicas were asked for and %d found: they stay until another number is asked for, or until %s",
+		d.note(nil, Adopting, "%d replicas were asked for and %d found: they stay until as many are asked for, or fewer than now, or until %s",
 			d.Replicas, found, a.Until.Format(time.RFC3339))
 	}
 }

@@ -87,9 +87,13 @@ type Options struct {
 	// CoolDown is how long a member that refuses pods or leaves them waiting gets no more; it doubles up to eightfold
 	// while it does so again.
 	CoolDown time.Duration
-	// AdoptFor is how long, at first, more replicas than asked for are left as they were found unless the number asked
-	// for changes: a scale that nobody has set yet must not cut a running workload.
+	// AdoptFor is how long, at first, more replicas than asked for are left as they were found, unless as many are asked for
+	// or fewer than at first: a scale that nobody has set yet, or one that an HPA begins with its minReplicas, must not cut a
+	// running workload.
 	AdoptFor time.Duration
+	// SettleFor is for how long after a member is Healthy again a lower number of replicas is ignored: it was worked out
+	// without that member's demand.
+	SettleFor time.Duration
 	// Ordinals: pods end by their ordinals whether they are ready or not, as a StatefulSet's. Otherwise those that are
 	// not ready end first, as a Deployment's.
 	Ordinals bool
@@ -99,6 +103,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		After: time.Minute, ReturnAfter: 5 * time.Minute, StepPercent: 25, StepEvery: time.Minute, CoolDown: 5 * time.Minute, AdoptFor: 10 * time.Minute,
+		SettleFor: 2 * time.Minute,
 	}
 }
 

@@ -66,7 +66,7 @@ type world struct {
 
 func newWorld(seed uint64, sites int) *world {
 	w := &world{chance: rand.New(rand.NewPCG(seed, 7)), options: divide.Options{
-		After: 30 * time.Second, ReturnAfter: time.Minute, StepPercent: 25, StepEvery: 20 * time.Second, CoolDown: time.Minute, AdoptFor: time.Minute,
+		After: 30 * time.Second, ReturnAfter: time.Minute, StepPercent: 25, StepEvery: 20 * time.Second, CoolDown: time.Minute, AdoptFor: time.Minute, SettleFor: 20 * time.Second,
 	}}
 	w.now = noon.Add(time.Duration(w.chance.Int64N(int64(time.Second)))).In(time.FixedZone("", 8*3600))
 	w.desired = w.chance.Int64N(100)

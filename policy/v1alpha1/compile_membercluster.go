@@ -29,6 +29,7 @@ func (m *MemberCluster) HealthOptions() health.Options {
 	if p.SuccessThreshold > 0 {
 		o.SuccessThreshold = p.SuccessThreshold
 	}
+	o.MinReadyPods = p.MinReadyPodsPercent
 	if p.MinReadyNodesPercent != nil {
 		o.MinReadyNodes = *p.MinReadyNodesPercent
 	}

@@ -51,7 +51,7 @@ func FederatedMeaning(reason string) string {
 	case FederatedObserving:
 		return "mode is Observe: the status shows what would be written. Set mode: Enforce once you agree with it."
 	case FederatedAdopting:
-		return "More replicas were found than asked for. They stay until another number is asked for, or ten minutes have passed."
+		return "More replicas were found than asked for. They stay until as many are asked for, or fewer than at first, or ten minutes have passed: an HPA begins with its minReplicas."
 	case FederatedWaitingForReady:
 		return "A cluster keeps more than its share until the replicas are Ready elsewhere."
 	case FederatedReturning:

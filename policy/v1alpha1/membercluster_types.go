@@ -144,6 +144,14 @@ type MemberProbe struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	MinReadyNodesPercent *int32 `json:"minReadyNodesPercent,omitempty"`
+	// minReadyPodsPercent is the share of the divided workloads' pods that must be Ready there: under it the cluster is
+	// Suspect, so that nothing is lowered anywhere. Workloads whose pods are not Ready in any cluster make all of them
+	// Suspect, which keeps other workloads from being raised too; so it is for clusters with few workloads. Default: 0,
+	// the pods say nothing of the cluster.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	MinReadyPodsPercent int32 `json:"minReadyPodsPercent,omitempty"`
 	// nodesAfter is for how long the share must have been too low. Default: 60s.
 	// +optional
 	// +default="60s"
