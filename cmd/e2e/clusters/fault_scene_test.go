@@ -75,7 +75,7 @@ spec:
 	s.reason(v1alpha1.FederatedDivided)
 	s.recording = s.record(context.WithoutCancel(t.Context()), s.key())
 	t.Cleanup(s.recording.end)
-	stacktest.Eventually(t, "a first sample", s.begun)
+	s.sampled(t)
 	s.atLeast(12, everybody()...)
 	return s
 }

@@ -19,6 +19,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
@@ -133,14 +134,18 @@ func (r *recording) ask(ctx context.Context, away map[string]bool) (map[string]c
 	return round, errors.Join(problems...)
 }
 
-// begun returns an error before the first sample.
-func (r *recording) begun() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.samples) == 0 {
-		return errors.New("there is none")
-	}
-	return nil
+// sampled waits for a sample that shows what is so now.
+func (r *recording) sampled(t *testing.T) {
+	t.Helper()
+	now := time.Now()
+	stacktest.Eventually(t, "a sample", func() error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if n := len(r.samples); n == 0 || r.samples[n-1].from.Before(now) {
+			return errors.New("there is none")
+		}
+		return nil
+	})
 }
 
 // without says that members cannot be asked from now on, with that they can.
@@ -165,8 +170,8 @@ func (r *recording) atLeast(least int32, of ...string) {
 // judge ends the recording and fails if too few were Ready at any time.
 func (r *recording) judge(t *testing.T) {
 	t.Helper()
+	r.sampled(t)
 	r.end()
-	require.NotEmpty(t, r.samples)
 	var fell []string
 	judged := 0
 	for i, f := range r.floors {
