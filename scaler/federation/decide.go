@@ -34,9 +34,17 @@ func (s *scene) observed() divide.Observed {
 	return o
 }
 
-// absent: it is named, and neither is there a MemberCluster of its name nor was there one that got replicas.
+// absent: it never got replicas, and there is no MemberCluster of its name, or none that was ever Healthy: one with a wrong
+// kubeconfig is not waited for.
 func (one *sight) absent() bool {
-	return one.cluster == nil && (one.before == nil || one.before.Written == nil)
+	if one.before != nil && one.before.Written != nil {
+		return false
+	}
+	if one.cluster == nil {
+		return true
+	}
+	status := &one.cluster.Status
+	return status.State != v1alpha1.MemberHealthy && (status.Health == nil || !status.Health.Proven)
 }
 
 // divided is a cluster in policy's words, without its weight. One whose MemberCluster is gone may have failed.

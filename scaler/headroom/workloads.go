@@ -63,7 +63,9 @@ func (r *reconciler) workloads(ctx context.Context, w *world) error {
 			one.replicas = rule.Replicas
 		}
 		one.look(ctx, w)
-		one.peaks = r.peaks(ctx, announced, one, w.now)
+		if rule.Enforce { // what only observes moves nothing, and reserves nothing ahead
+			one.peaks = r.peaks(ctx, announced, one, w.now)
+		}
 		w.workloads = append(w.workloads, one)
 	}
 	slices.SortFunc(w.workloads, func(a, b *workload) int { return cmp.Compare(a.name, b.name) })
