@@ -81,6 +81,9 @@ func (p *prober) ask(t *task) finding {
 // look adds to a probe that succeeded what the member's caches show, or why they show nothing.
 func (p *prober) look(t *task, m *Member, found *finding) {
 	broken := m.lookout.brokenSince()
+	if !p.memory.renewed && !broken.IsZero() && time.Since(broken) > brokenFor {
+		p.renew(t)
+	}
 	if missing := m.lookout.missing(); len(missing) > 0 {
 		p.memory.unreadable = time.Time{}
 		found.Cause, found.reason = health.Unauthorized, v1alpha1.MemberForbidden
@@ -95,16 +98,19 @@ func (p *prober) look(t *task, m *Member, found *finding) {
 	if p.memory.unreadable.IsZero() {
 		p.memory.unreadable = found.At
 	}
-	if !p.memory.renewed && !broken.IsZero() && time.Since(broken) > brokenFor {
-		p.memory.renewed = true
-		p.c.fleet.Disconnect(p.name)
-		if err := p.c.fleet.Connect(p.ctx, p.name, t.way.hash, t.way.config); err != nil {
-			klog.FromContext(p.ctx).Error(err, "A member that answers again cannot be connected to", "member", p.name)
-		}
-	}
 	if found.At.Sub(p.memory.unreadable) > unreadableFor {
 		found.Cause, found.reason = health.Unauthorized, v1alpha1.MemberUnreadable
 		found.Message = "its API server says that it is ready, but lists of its nodes, pods and workloads do not come: look at its load"
+	}
+}
+
+// renew makes the connection anew, once after the member has come back: its caches ask again at once. An API server that has
+// just started refuses what it grants a moment later, too.
+func (p *prober) renew(t *task) {
+	p.memory.renewed = true
+	p.c.fleet.Disconnect(p.name)
+	if err := p.c.fleet.Connect(p.ctx, p.name, t.way.hash, t.way.config); err != nil {
+		klog.FromContext(p.ctx).Error(err, "A member that answers again cannot be connected to", "member", p.name)
 	}
 }
 
