@@ -20,6 +20,7 @@ const answerWithin = 10 * time.Second
 type result struct {
 	err          error
 	pods, ready  int64
+	waits        bool   // a pod waits that would fit in a placeholder's place
 	refused      string // why the API server makes no placeholder pods
 	buffer       bufferPhase
 	bufferSince  *time.Time

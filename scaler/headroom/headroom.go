@@ -16,6 +16,7 @@ package headroom
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -161,7 +162,13 @@ func (r *reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	if err := r.report(ctx, w); err != nil {
 		return reconcile.Result{}, err
 	}
-	return reconcile.Result{RequeueAfter: r.options.Every}, nil
+	next := r.options.Every
+	for _, s := range w.scenes {
+		if slices.ContainsFunc(s.rows, func(one *row) bool { return one.result.waits }) {
+			next = min(next, lookAgain)
+		}
+	}
+	return reconcile.Result{RequeueAfter: next}, nil
 }
 
 // paused says whether a Headroom's annotation forbids writing.

@@ -15,8 +15,11 @@ import (
 )
 
 // nudgeAfter is how long a pod may wait for which there is room before the scheduler is nudged, and the time between two
-// nudges.
-const nudgeAfter = 10 * time.Second
+// nudges. While one waits, the cluster is looked at every lookAgain.
+const (
+	nudgeAfter = 5 * time.Second
+	lookAgain  = 3 * time.Second
+)
 
 // nudge ends one placeholder pod where a workload's pod waits although it would fit in its place.
 //
@@ -26,18 +29,26 @@ const nudgeAfter = 10 * time.Second
 // pod wakes it.
 func (s *scene) nudge(ctx context.Context, one *row) error {
 	memo := one.sight.memo
-	if age := s.now.Sub(memo.nudged); one.sight.snapshot.Waiting == 0 || age >= 0 && age < nudgeAfter {
+	if one.sight.snapshot.Waiting == 0 {
+		return nil
+	}
+	if age := s.now.Sub(memo.nudged); age >= 0 && age < nudgeAfter {
+		one.result.waits = true
 		return nil
 	}
 	for _, surge := range s.plan.Surges {
 		if surge.AtOnce[one.cluster.Name] == 0 {
 			continue
 		}
-		waits, err := s.waits(ctx, one, surge.Workload)
+		since, err := s.waits(ctx, one, surge.Workload)
 		if err != nil {
 			return err
 		}
-		if !waits {
+		if since.IsZero() {
+			continue
+		}
+		one.result.waits = true
+		if s.now.Sub(since) < nudgeAfter {
 			continue
 		}
 		victim, err := one.sight.placeholder(ctx, nameOf(surge.Workload))
@@ -54,29 +65,34 @@ func (s *scene) nudge(ctx context.Context, one *row) error {
 	return nil
 }
 
-// waits says whether a pod of a workload has been told some time ago that it fits nowhere.
-func (s *scene) waits(ctx context.Context, one *row, name string) (bool, error) {
+// waits is since when a pod of a workload has been told that it fits nowhere, the longest; the zero time: none has.
+func (s *scene) waits(ctx context.Context, one *row, name string) (time.Time, error) {
 	i := slices.IndexFunc(s.workloads, func(w *workload) bool { return w.name == name })
 	if i < 0 {
-		return false, nil
+		return time.Time{}, nil
 	}
 	p := s.workloads[i].in[one.cluster.Name]
 	if p == nil || p.pod == nil || len(p.pod.Labels) == 0 {
-		return false, nil
+		return time.Time{}, nil
 	}
 	var pods corev1.PodList
 	err := one.sight.member.List(ctx, &pods, client.InNamespace(p.pod.Namespace), client.MatchingLabels(p.pod.Labels), client.UnsafeDisableDeepCopy)
 	if err != nil {
-		return false, fmt.Errorf("list the pods of %s in member %s: %w", name, one.cluster.Name, err)
+		return time.Time{}, fmt.Errorf("list the pods of %s in member %s: %w", name, one.cluster.Name, err)
 	}
-	return slices.ContainsFunc(pods.Items, func(pod corev1.Pod) bool {
+	var first time.Time
+	for i := range pods.Items {
+		pod := &pods.Items[i]
 		if pod.Spec.NodeName != "" || pod.DeletionTimestamp != nil {
-			return false
+			continue
 		}
-		return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-			return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && s.now.Sub(c.LastTransitionTime.Time) >= nudgeAfter
-		})
-	}), nil
+		for _, c := range pod.Status.Conditions {
+			if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && (first.IsZero() || c.LastTransitionTime.Time.Before(first)) {
+				first = c.LastTransitionTime.Time
+			}
+		}
+	}
+	return first, nil
 }
 
 // placeholder is a placeholder pod that holds room: of a block if it has one, else of any; nil: there is none.
