@@ -93,10 +93,13 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, fmt.Errorf("cannot read FederatedScale %s: %w", request.NamespacedName, err)
 	}
 	m := r.memo(request.NamespacedName)
-	if older(f.ResourceVersion, m.version) {
+	if m.waitsFor(f.ResourceVersion) {
 		return reconcile.Result{RequeueAfter: atOnce}, nil
 	}
 	sleep, err := r.bring(ctx, f, m)
+	if apierrors.IsConflict(err) {
+		return reconcile.Result{RequeueAfter: atOnce}, nil
+	}
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("FederatedScale %s: %w", request.NamespacedName, err)
 	}

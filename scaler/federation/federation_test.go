@@ -218,3 +218,23 @@ func TestReadiness(t *testing.T) {
 		require.GreaterOrEqual(t, urgency(string(reason)), 0, "%s is in the closed set", reason)
 	}
 }
+
+// What is older than our own write is not believed; a new object of the name is, and for the status not for ever.
+func TestOlderThanOurWrites(t *testing.T) {
+	m := &memberMemo{}
+	require.False(t, m.behind("a", "5"))
+	m.note("a", "9")
+	m.note("a", "7")
+	require.True(t, m.behind("a", "8"))
+	require.False(t, m.behind("a", "9"))
+	require.False(t, m.behind("b", "3"), "another object of the same name")
+	m.note("b", "3")
+	require.True(t, m.behind("b", "2"))
+	require.False(t, m.behind("b", "not a number"))
+
+	status := &memo{version: "9", written: time.Now()}
+	require.True(t, status.waitsFor("8"))
+	require.False(t, status.waitsFor("9"))
+	status.written = time.Now().Add(-shownWithin)
+	require.False(t, status.waitsFor("8"))
+}

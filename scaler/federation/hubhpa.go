@@ -13,18 +13,26 @@ import (
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
+// hubIndex is the index of the hub's HPAs by the FederatedScale that they scale.
+const hubIndex = "plimsoll.dev/federation.scale"
+
+func scaled(object client.Object) []string {
+	if hpa, ok := object.(*autoscalingv2.HorizontalPodAutoscaler); ok && scales(hpa) != "" {
+		return []string{scales(hpa)}
+	}
+	return nil
+}
+
 // wrongMetric says what is wrong with the metrics of the hub's HPA: of a type that needs pods in the hub, where there are
 // none. "": nothing, or there is no HPA. With Value the HPA multiplies by its Ready pods, and would ask for the minimum.
 func (r *reconciler) wrongMetric(ctx context.Context, f *v1alpha1.FederatedScale) (string, error) {
 	var list autoscalingv2.HorizontalPodAutoscalerList
-	if err := r.client.List(ctx, &list, client.InNamespace(f.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+	err := r.client.List(ctx, &list, client.InNamespace(f.Namespace), client.UnsafeDisableDeepCopy, client.MatchingFields{hubIndex: f.Name})
+	if err != nil {
 		return "", fmt.Errorf("cannot list the HPAs of namespace %s: %w", f.Namespace, err)
 	}
 	for i := range list.Items {
 		hpa := &list.Items[i]
-		if scales(hpa) != f.Name {
-			continue
-		}
 		for j := range hpa.Spec.Metrics {
 			if wrong := needsPods(&hpa.Spec.Metrics[j]); wrong != "" {
 				return fmt.Sprintf("HPA %s of the hub has the metric %s, and the hub has no pods to measure or count: use External or Object with AverageValue; until then fewer replicas are not acted on", hpa.Name, wrong), nil

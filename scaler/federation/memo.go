@@ -18,7 +18,9 @@ import (
 
 // memo is what is remembered of a FederatedScale between two looks, and may be lost: what must not is in its status.
 type memo struct {
-	version string // of the status that was written last
+	// version is that of the status that was written last, at a time.
+	version string
+	written time.Time
 	weights *divide.Weights
 	weighed map[string]bool // the clusters with a weight of an operator's
 	members map[string]*memberMemo
@@ -38,6 +40,14 @@ type memberMemo struct {
 	failure      string    // why the last write failed; "" after one that did not
 	failingSince time.Time // when the first write failed of those that failed in a row
 }
+
+// waitsFor says whether the cache has yet to show the status that was written last. It does not wait for ever: an API
+// server that was restored from a backup counts anew.
+func (m *memo) waitsFor(version string) bool {
+	return older(version, m.version) && time.Since(m.written) < shownWithin
+}
+
+const shownWithin = 30 * time.Second
 
 func (m *memo) of(member string) *memberMemo {
 	one := m.members[member]

@@ -16,13 +16,15 @@ import (
 
 // The reasons of events on a FederatedScale, besides those of its notes.
 const (
-	EventScaled          = "Scaled"
-	EventReplacements    = "ReplacementsReady"
-	EventFailedBack      = "FailedBack"
-	EventRemembered      = "ClusterGone"
-	actionDivide         = "DivideReplicas"
-	mostInAnEvent        = 900
-	mostClustersInANotes = 12
+	EventScaled       = "Scaled"
+	EventReplacements = "ReplacementsReady"
+	EventFailedBack   = "FailedBack"
+)
+
+// mostInAnEvent is how long a text may be, and mostChanges how many clusters are named in one.
+const (
+	mostInAnEvent = 900
+	mostChanges   = 12
 )
 
 // news is one event.
@@ -35,7 +37,7 @@ func (r *reconciler) tell(s *scene, plan *divide.Plan, status *v1alpha1.Federate
 		if len(text) > mostInAnEvent {
 			text = strings.ToValidUTF8(text[:mostInAnEvent], "") + "..."
 		}
-		r.events.Eventf(s.scale, nil, n.kind, n.reason, actionDivide, "%s", text)
+		r.events.Eventf(s.scale, nil, n.kind, n.reason, "DivideReplicas", "%s", text)
 	}
 	for i := range status.Clusters {
 		row := &status.Clusters[i]
@@ -106,8 +108,8 @@ func scaledText(asked int64, written []outcome) string {
 	if len(changes) == 0 {
 		return ""
 	}
-	if more := len(changes) - mostClustersInANotes; more > 0 {
-		changes = append(changes[:mostClustersInANotes], fmt.Sprintf("and %d more clusters", more))
+	if more := len(changes) - mostChanges; more > 0 {
+		changes = append(changes[:mostChanges], fmt.Sprintf("and %d more clusters", more))
 	}
 	return fmt.Sprintf("%d replicas: %s", asked, strings.Join(changes, ", "))
 }

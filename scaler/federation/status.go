@@ -184,20 +184,21 @@ func stamp(t time.Time) *metav1.Time {
 	return &metav1.Time{Time: t.Truncate(time.Second)}
 }
 
-// store writes the status if it says something new.
+// store writes the status if it says something new, and nobody has changed the object since it was read: what was decided
+// from an older one, by a leader that was stopped for a while, must not count.
 func (r *reconciler) store(ctx context.Context, f *v1alpha1.FederatedScale, m *memo, status *v1alpha1.FederatedScaleStatus, now time.Time) error {
 	if says(&f.Status, status, now) {
 		return nil
 	}
 	changed := f.DeepCopy()
 	changed.Status = *status
-	if err := r.client.Status().Patch(ctx, changed, client.MergeFrom(f), client.FieldOwner(record.Manager)); err != nil {
+	if err := r.client.Status().Patch(ctx, changed, client.MergeFromWithOptions(f, client.MergeFromWithOptimisticLock{}), client.FieldOwner(record.Manager)); err != nil {
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
 		return fmt.Errorf("write the status: %w", err)
 	}
-	m.version = changed.ResourceVersion
+	m.version, m.written = changed.ResourceVersion, time.Now()
 	return nil
 }
 

@@ -75,6 +75,9 @@ func (r *reconciler) watch(mgr manager.Manager, concurrency int) error {
 	if err != nil {
 		return fmt.Errorf("cannot index FederatedScales by their targets: %w", err)
 	}
+	if err := mgr.GetFieldIndexer().IndexField(context.Background(), &autoscalingv2.HorizontalPodAutoscaler{}, hubIndex, scaled); err != nil {
+		return fmt.Errorf("cannot index HPAs by the FederatedScales that they scale: %w", err)
+	}
 	namespace := new(metav1.PartialObjectMetadata)
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	return builder.ControllerManagedBy(mgr).
