@@ -63,6 +63,7 @@ func (s *stage) change(ctx context.Context, c *Change, due time.Time, times map[
 	if err := sleep(ctx, time.Until(due)-time.Second); err != nil {
 		return err
 	}
+	pid := s.stack.ScalerPID(scaler)
 	before, err := s.counters(ctx)
 	if err != nil {
 		return err
@@ -83,6 +84,9 @@ func (s *stage) change(ctx context.Context, c *Change, due time.Time, times map[
 	after, err := s.counters(ctx)
 	if err != nil {
 		return err
+	}
+	if s.stack.ScalerPID(scaler) != pid {
+		return fmt.Errorf("all bounds are right after %.1f s, but the scaler ended meanwhile and was started again: this machine is too busy to renew its Lease", c.AllSeconds)
 	}
 	n := float64(s.options.HPAs)
 	c.HPAWritesPerChange, c.HPARefusedPerChange = (after.hpas-before.hpas)/n, (after.refused-before.refused)/n
