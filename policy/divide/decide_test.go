@@ -183,10 +183,8 @@ func TestDecide(t *testing.T) {
 		{name: "found, and fewer are asked for", replicas: 18, members: []divide.Member{a, b, healthy("c", 4, 4)},
 			state:   divide.State{Replicas: 24, Adoption: &divide.Adoption{Asked: 19, Found: 24, Until: noon.Add(time.Minute)}, Members: map[string]divide.Kept{"a": {Replicas: 10, Seen: 10}, "b": {Replicas: 10, Seen: 10}, "c": {Replicas: 4, Seen: 4}}},
 			targets: targets{"a": 6, "b": 8, "c": 6}, reasons: []divide.Reason{divide.WaitingForReady}},
-		{name: "back, and the number asked for lacks its demand", replicas: 20, members: []divide.Member{a, b, with(c, func(m *divide.Member) { m.Since = noon.Add(-2*time.Minute + time.Second) })},
-			state: ran(30, threeOf(10)), targets: targets{"a": 10, "b": 10, "c": 10}, reasons: []divide.Reason{divide.ScaleDownFrozen}, next: time.Second},
-		{name: "back for long enough", replicas: 27, members: []divide.Member{a, b, with(c, func(m *divide.Member) { m.Since = noon.Add(-2 * time.Minute) })},
-			state: ran(30, threeOf(10)), targets: targets{"a": 9, "b": 9, "c": 9}},
+		{name: "back, and the number asked for lacks its demand", replicas: 20, members: []divide.Member{healthy("a", 15, 15), healthy("b", 15, 15), with(healthy("c", 0, 0), func(m *divide.Member) { m.Since = noon.Add(-2*time.Minute + time.Second) })},
+			state: away(15, 15, divide.Kept{Away: true}), targets: targets{"a": 15, "b": 15, "c": 0}, reasons: []divide.Reason{divide.ScaleDownFrozen, divide.Returning}, next: time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			options := divide.DefaultOptions()

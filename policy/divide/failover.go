@@ -89,11 +89,11 @@ func (d *decision) freeze() {
 	}
 }
 
-// settling is a member that has been Healthy again for too short a time for its demand to be in the number asked for: the
+// settling is a member that had failed over and has been Healthy again for too short a time for its demand to be in the number asked for: the
 // metrics are read anew first, and then the HPA looks. nil if there is none.
 func (d *decision) settling() *member {
 	for _, m := range d.members {
-		if !m.silent() && !m.Drain && m.known && d.now.Before(m.Since.Add(d.Options.SettleFor)) {
+		if m.kept.Away && !m.silent() && !m.Drain && d.now.Before(m.Since.Add(d.Options.SettleFor)) {
 			return m
 		}
 	}

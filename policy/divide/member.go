@@ -91,7 +91,7 @@ type Options struct {
 	// or fewer than at first: a scale that nobody has set yet, or one that an HPA begins with its minReplicas, must not cut a
 	// running workload.
 	AdoptFor time.Duration
-	// SettleFor is for how long after a member is Healthy again a lower number of replicas is ignored: it was worked out
+	// SettleFor is for how long after a member that had failed over is Healthy again a lower number of replicas is ignored: it was worked out
 	// without that member's demand.
 	SettleFor time.Duration
 	// Ordinals: pods end by their ordinals whether they are ready or not, as a StatefulSet's. Otherwise those that are

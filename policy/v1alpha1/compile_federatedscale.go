@@ -60,6 +60,7 @@ func (f *FederatedScale) Compile() (Federation, error) {
 		out.Options.Failover = divide.Never
 	}
 	out.Options.StepEvery = out.Options.ReturnAfter / returnSteps
+	out.Options.SettleFor = out.Options.ReturnAfter * 2 / returnSteps
 	out.Options.Ordinals = out.Target.Kind == kindStatefulSet
 	if len(spec.Clusters) > 0 {
 		out.Clusters = make(map[string]FederatedCluster, len(spec.Clusters))

@@ -333,7 +333,7 @@ func TestSilentMember(t *testing.T) {
 	})
 	config := &rest.Config{Host: "https://" + listener.Addr().String(), BearerToken: "a"}
 	require.NoError(t, f.Connect(t.Context(), "silent", "1", config))
-	(<-taken).Close() // it is really being asked
+	_ = (<-taken).Close() // it is really being asked
 	require.Nil(t, f.Member("silent"))
 	first := f.connection("silent")
 	require.NoError(t, f.Connect(t.Context(), "silent", "1", config))
@@ -347,7 +347,7 @@ func TestSilentMember(t *testing.T) {
 	require.ErrorContains(t, f.Connect(t.Context(), "silent", "3", &rest.Config{Host: "https://a", TLSClientConfig: rest.TLSClientConfig{CAData: []byte("x")}}), "cannot connect to member silent")
 	require.NoError(t, listener.Close())
 	for len(taken) > 0 {
-		(<-taken).Close()
+		_ = (<-taken).Close()
 	}
 	clustertest.Eventually(t, "its goroutines end", func() error { return goleak.Find(before) }) // reflectors sleep between attempts
 }

@@ -242,10 +242,16 @@ func spares(t *testing.T, cluster *stack.Cluster, before []string) {
 	resource := services.Resource(schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"})
 	_, err = resource.Patch(t.Context(), "v1beta1.external.metrics.k8s.io", types.MergePatchType, []byte(`{"spec":{"service":{"name":"theirs"}}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
-	out = told(t, cluster, func(ctx context.Context, c *install.Cluster) error {
+	out, err = do(t, cluster, func(ctx context.Context, c *install.Cluster) error {
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
 		return c.Uninstall(ctx, install.Options{Rules: true})
 	})
 	require.Contains(t, out, "kept          APIService v1beta1.external.metrics.k8s.io: it now belongs to plimsoll-system/theirs")
+	require.ErrorContains(t, err, "external.metrics.k8s.io/v1beta1", "Kubernetes ends no namespace while an API has no server, and the error says which")
 	require.NoError(t, resource.Delete(t.Context(), "v1beta1.external.metrics.k8s.io", metav1.DeleteOptions{}))
+	told(t, cluster, func(ctx context.Context, c *install.Cluster) error {
+		return c.Uninstall(ctx, install.Options{Rules: true})
+	})
 	requireObjects(t, cluster, with) // the Namespace was there before
 }
