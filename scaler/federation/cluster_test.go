@@ -66,7 +66,7 @@ func testDivision(p *play) {
 // Replicas move when a cluster dies, and come back in steps; the Ready of the others never dip.
 func testFailover(p *play) {
 	p.deploy(0, "berlin", "paris", "rome")
-	p.create("replicas: 12, failover: {after: 30s, returnAfter: 50s}")
+	p.create("replicas: 12, failover: {after: 30s, returnAfter: 20s}")
 	p.wants("shares", counts{"berlin": 6, "paris": 4, "rome": 2})
 	p.reason(v1alpha1.FederatedDivided)
 	survivors := p.lowest("berlin", "rome")
@@ -97,7 +97,7 @@ func testFailover(p *play) {
 	everywhere := p.lowest("berlin", "paris", "rome")
 	p.judge(p.t, "paris", v1alpha1.MemberHealthy)
 	p.reason(v1alpha1.FederatedReturning)
-	p.pass(51 * time.Second)
+	p.pass(21 * time.Second)
 	p.wants("the old shares", counts{"berlin": 6, "paris": 4, "rome": 2})
 	p.reason(v1alpha1.FederatedDivided)
 	require.GreaterOrEqual(p.t, everywhere(), int32(12))

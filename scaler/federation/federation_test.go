@@ -114,6 +114,11 @@ func TestStuck(t *testing.T) {
 		require.Equal(t, test.stuck, one.stuck, test.name)
 		require.Equal(t, test.waiting, !one.wake.IsZero(), test.name)
 	}
+	for placed, want := range map[int64]int64{2: 3, 4: 1, 7: 0} { // of pods with a node, where the floor is 5 and 3 wait
+		one := &sight{memo: &memberMemo{}, pods: pods{all: placed + 3, placed: placed, overdue: 3}, target: &target{replicas: 5, work: &workload{wanted: 10}}}
+		one.judge(&scene{now: noon, rule: v1alpha1.Federation{Bounds: true, PendingTimeout: time.Hour}})
+		require.Equal(t, want, one.stuck, "%d pods have a node", placed)
+	}
 }
 
 func TestRefusals(t *testing.T) {

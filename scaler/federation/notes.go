@@ -40,7 +40,7 @@ func (s *scene) notes(plan *divide.Plan) []v1alpha1.FederatedNote {
 		switch {
 		case n.Reason == divide.FailedBack: // an event, and no state
 		case n.Reason == divide.Adopting && !s.acts(): // until when is not known before it begins
-			whole = append(whole, v1alpha1.FederatedNote{Reason: note.Reason, Message: "more replicas were found than asked for: they would stay until another number is asked for, or for ten minutes"})
+			whole = append(whole, v1alpha1.FederatedNote{Reason: note.Reason, Message: "more replicas were found than asked for: they would stay until as many are asked for, or for ten minutes"})
 		case n.Member == "":
 			whole = append(whole, note)
 		default:

@@ -39,6 +39,8 @@ func testNoSurprise(p *play) {
 	p.patch(`{"metadata":{"annotations":{"plimsoll.dev/paused":null}}}`)
 	p.wants("nine are found and divided", counts{"berlin": 4, "paris": 3, "rome": 2})
 	p.reason(v1alpha1.FederatedAdopting)
+	p.scaleTo(10)
+	p.wants("as many were asked for", counts{"berlin": 5, "paris": 3, "rome": 2})
 	p.scaleTo(6)
 	p.wants("six were asked for", counts{"berlin": 3, "paris": 2, "rome": 1})
 	p.reason(v1alpha1.FederatedDivided)

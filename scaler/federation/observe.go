@@ -250,8 +250,15 @@ func isCached(kind, apiVersion string) bool {
 }
 
 // judge decides which pods are stuck: those that wait for a node for too long, and those that nobody creates though
-// nothing else is being waited for.
+// nothing else is being waited for. Of a floor it is what it lacks: the member's own HPA may want more than that.
 func (one *sight) judge(s *scene) {
+	one.stuckPods(s)
+	if s.rule.Bounds {
+		one.stuck = min(one.stuck, max(one.target.replicas-one.pods.placed, 0))
+	}
+}
+
+func (one *sight) stuckPods(s *scene) {
 	one.stuck = one.pods.overdue
 	one.wakeAt(one.pods.due)
 	work := one.target.work

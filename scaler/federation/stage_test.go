@@ -71,9 +71,13 @@ func (s *stage) start() {
 
 func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
 
-// judge sets what is thought of a member.
+// judge sets what is thought of a member from now on.
 func (s *stage) judge(t *testing.T, name string, state v1alpha1.MemberState) {
-	since := metav1.NewTime(s.now())
+	s.judgeSince(t, name, state, s.now())
+}
+
+func (s *stage) judgeSince(t *testing.T, name string, state v1alpha1.MemberState, at time.Time) {
+	since := metav1.NewTime(at)
 	member := &v1alpha1.MemberCluster{}
 	require.NoError(t, s.hub.Client.Get(t.Context(), types.NamespacedName{Name: name}, member))
 	changed := member.DeepCopy()
@@ -114,7 +118,7 @@ func (s *stage) scene(t *testing.T) *play {
 		})
 	})
 	for name := range s.members {
-		s.judge(t, name, v1alpha1.MemberHealthy)
+		s.judgeSince(t, name, v1alpha1.MemberHealthy, s.now().Add(-time.Hour))
 	}
 	clustertest.Eventually(t, "the controller knows that the nodes are empty", func() error {
 		for name := range s.members {
