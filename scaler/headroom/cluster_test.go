@@ -88,7 +88,12 @@ func testPlaceholders(t *testing.T, s *stage) {
 	// 18 of 20 cpu: 6 were free beside the reserve, so the surge must take some of it.
 	s.surge("web", 18)
 	s.allReady("web", 18)
-	require.Positive(t, s.measured(servedReserve))
+	clustertest.Eventually(t, "the surge was measured", func() error {
+		if s.measured(servedReserve) == 0 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
 	h = s.says(v1alpha1.HeadroomShort)
 	require.Contains(t, h.Status.Conditions[0].Message, "lower spec.percent")
 	clustertest.Eventually(t, "no more pods than fit", func() error {
