@@ -16,7 +16,7 @@ import (
 // them have become ready by the time of the writes. The writes need no order. What it never does:
 //   - write a member that is silent;
 //   - lower anything while a member may have failed (it is Suspect, suspended, not seen, or has not been silent for
-//     After), or while most members are silent at once, which is rather the hub's failure;
+//     After), or while most members, of the workload or of all, are silent at once, which is rather the hub's failure;
 //   - divide fewer replicas than before while a member is silent (Options.FreezeFor shortens that for Failed ones);
 //   - lower anything on invalid input.
 //

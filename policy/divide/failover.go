@@ -69,24 +69,38 @@ func (d *decision) freeze() {
 			wavers = m.Name + " " + why
 		}
 	}
-	hub := 2*failing > asked
-	if hub {
-		d.note(nil, HubSuspectsItself, "%d of %d members are silent: rather the hub is cut off, so nothing is lowered anywhere", failing, asked)
-	}
+	hub := d.suspicion(failing, asked)
 	d.still = hub || wavers != ""
-	frozen := silent > 0 && (recent || d.still)
+	frozen := d.HubSuspects != "" || silent > 0 && (recent || d.still)
 	settling := d.settling()
 	switch {
 	case settling != nil && d.before.Replicas > d.Replicas:
 		d.plan.Replicas = d.before.Replicas
 		d.wake(settling.Since.Add(d.Options.SettleFor))
 		d.note(nil, ScaleDownFrozen, "%d replicas were asked for; they stay %d until the demand of member %s, which is back, is counted again", d.Replicas, d.plan.Replicas, settling.Name)
+	case frozen && silent == 0 && d.before.Replicas > d.Replicas:
+		d.plan.Replicas = d.before.Replicas
+		d.note(nil, ScaleDownFrozen, "%d replicas were asked for; they stay %d while the hub suspects itself", d.Replicas, d.plan.Replicas)
 	case frozen && d.before.Replicas > d.Replicas:
 		d.plan.Replicas = d.before.Replicas
 		d.note(nil, ScaleDownFrozen, "%d replicas were asked for; they stay %d while %d of %d members are silent", d.Replicas, d.plan.Replicas, silent, all)
 	case wavers != "":
 		d.note(nil, ScaleDownFrozen, "nothing is lowered while member %s", wavers)
 	}
+}
+
+// suspicion says whether most members of this workload, or of all that the hub knows, are silent at once, which is rather the
+// hub's failure.
+func (d *decision) suspicion(failing, asked int) bool {
+	switch {
+	case 2*failing > asked:
+		d.note(nil, HubSuspectsItself, "%d of %d members are silent: rather the hub is cut off, so nothing is lowered anywhere", failing, asked)
+	case d.HubSuspects != "":
+		d.note(nil, HubSuspectsItself, "%s", d.HubSuspects)
+	default:
+		return false
+	}
+	return true
 }
 
 // settling is a member that had failed over and has been Healthy again for too short a time for its demand to be in the number asked for: the

@@ -83,8 +83,9 @@ func (w *world) requireNoSurprise(t require.TestingT, o divide.Observed, p divid
 		waver = waver || quiet && !after.Away && (!failed || o.Options.Failover == divide.Move)
 	}
 	holds(t, p.Replicas >= o.Replicas, "what is asked for is divided")
-	holds(t, !silent || p.Replicas >= w.state.Replicas, "while a member is silent the number is not lowered")
-	if waver || 2*failing > asked {
+	doubts := o.HubSuspects != ""
+	holds(t, !silent && !doubts || p.Replicas >= w.state.Replicas, "while a member is silent or the hub suspects itself the number is not lowered")
+	if waver || doubts || 2*failing > asked {
 		for _, m := range o.Members {
 			if target, written := p.Targets[m.Name]; written {
 				holds(t, target >= m.Replicas, "nothing is lowered while a member may have failed or the hub suspects itself")

@@ -65,8 +65,11 @@ func (m Member) silent() bool { return m.Health != Healthy || !m.Seen || m.Suspe
 type Observed struct {
 	Replicas int64 // spec.replicas of the FederatedScale
 	Salt     string
-	Members  []Member // in any order
-	Options  Options
+	// HubSuspects is why the hub suspects itself, by all clusters that it knows and not only those of this workload, in a
+	// sentence without a full stop; "": it does not. While it does nothing is lowered, and no lower number acted on.
+	HubSuspects string
+	Members     []Member // in any order
+	Options     Options
 }
 
 // Options are the rules of moving. Durations of 0 mean at once.

@@ -59,6 +59,7 @@ type world struct {
 	sites   []*site
 	options divide.Options
 	floors  bool // the members have HPAs of their own
+	doubts  bool // the hub suspects itself, for other workloads' members
 	careful bool // the hub stores its state before it writes, and says Seen only of what was read after that
 	state   divide.State
 	plan    divide.Plan
@@ -89,6 +90,9 @@ func (w *world) limits(s *site) {
 
 func (w *world) observed() divide.Observed {
 	o := divide.Observed{Replicas: w.desired, Options: w.options, Salt: "shop"}
+	if w.doubts {
+		o.HubSuspects = "most of all clusters are silent"
+	}
 	for _, s := range w.sites {
 		if s.absent {
 			continue
@@ -176,7 +180,7 @@ func (w *world) write(s *site, target int64) {
 // happen lets something happen. Where pods end by themselves the hub sees it: a dip would not be its own.
 func (w *world) happen() {
 	s := w.sites[w.chance.IntN(len(w.sites))]
-	switch w.chance.IntN(17) {
+	switch w.chance.IntN(18) {
 	case 0: // a partition: its pods go on
 		s.reached = false
 	case 1: // its nodes die under a live API
@@ -206,6 +210,8 @@ func (w *world) happen() {
 		w.limits(s)
 	case 14:
 		s.weight = 1 + w.chance.Int64N(50)
+	case 16:
+		w.doubts = !w.doubts && w.chance.IntN(3) == 0
 	case 15:
 		s.absent = !s.absent && w.chance.IntN(3) == 0
 	default:
@@ -215,6 +221,7 @@ func (w *world) happen() {
 
 // over: all members are well again.
 func (w *world) over() {
+	w.doubts = false
 	for _, s := range w.sites {
 		s.reached, s.runs, s.capacity, s.quota, s.wants = true, true, 1000, 1000, 0
 		s.drain, s.suspend, s.doomed, s.absent = false, false, false, false

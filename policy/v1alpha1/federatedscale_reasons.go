@@ -28,6 +28,7 @@ const (
 	FederatedNoClusters        = "NoClusters"
 	FederatedNoTarget          = "NoTarget"
 	FederatedOwnedByHPA        = "OwnedByHPA"
+	FederatedTargetTaken       = "TargetTaken"
 	FederatedWrongMetricType   = "WrongMetricType"
 	FederatedInvalid           = "Invalid"
 )
@@ -39,7 +40,7 @@ func FederatedReasons() []string {
 		FederatedObserving, FederatedAdopting, FederatedWaitingForReady, FederatedReturning, FederatedFailingBack, FederatedDrained, FederatedPaused,
 		FederatedMinimumRaised, FederatedFailoverWaits, FederatedFailoverNever, FederatedFailedOver, FederatedScaleDownFrozen,
 		FederatedHubSuspectsItself, FederatedCapped, FederatedUnplaced, FederatedWriteFailed, FederatedNoClusters, FederatedNoTarget,
-		FederatedOwnedByHPA, FederatedWrongMetricType, FederatedInvalid,
+		FederatedOwnedByHPA, FederatedTargetTaken, FederatedWrongMetricType, FederatedInvalid,
 	}
 }
 
@@ -70,6 +71,8 @@ func FederatedMeaning(reason string) string {
 		return "A cluster has no workload of the target's name in this namespace. Create it there; the message names the cluster."
 	case FederatedOwnedByHPA:
 		return "An HPA scales the workload in a member, so its replicas are not touched there. Remove that HPA, or use divide: Bounds with it."
+	case FederatedTargetTaken:
+		return "An older FederatedScale with mode: Enforce divides the same target over some of the same clusters, so this one writes nothing. The message names it: delete one of them, or name other clusters."
 	case FederatedWrongMetricType:
 		return "The hub's HPA has a metric that needs pods in the hub. Use External or Object metrics with AverageValue."
 	case FederatedInvalid:
@@ -96,7 +99,7 @@ func federatedTrouble(reason string) string {
 	case FederatedUnplaced:
 		return "No cluster takes the rest of the replicas. Raise maxReplicas or quotas, or add nodes; the message has the number."
 	case FederatedWriteFailed:
-		return "A cluster's API server refused the write. The message has its words."
+		return "A cluster's API server refused the write, or did not answer. The message has its words."
 	default:
 		return ""
 	}

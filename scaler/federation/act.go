@@ -113,7 +113,7 @@ func (one *sight) remember(o *outcome, now time.Time) {
 	if m.failingSince.IsZero() {
 		m.failingSince = now
 	}
-	m.failure = o.err.Error()
+	m.failure = told(o.err)
 	m.refused = o.refused() || o.to > o.from && now.Sub(m.failingSince) >= refusesAfter
 }
 

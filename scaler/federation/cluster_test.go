@@ -29,6 +29,8 @@ func TestFederation(t *testing.T) {
 		{"a refused write", testRefused},
 		{"no workload in a member", testNoTarget},
 		{"another HPA scales it", testOwned},
+		{"two of one workload", testRivals},
+		{"the hub suspects itself", testDoubt},
 		{"adoption, observing and pausing", testNoSurprise},
 		{"deleted objects", testDeleted},
 		{"bounds", testBounds},

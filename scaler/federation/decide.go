@@ -3,6 +3,8 @@
 package federation
 
 import (
+	"time"
+
 	"github.com/plimsoll/plimsoll/policy/divide"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
@@ -22,7 +24,7 @@ func (s *scene) asked() int64 {
 
 // observed is the scene in policy's words.
 func (s *scene) observed() divide.Observed {
-	o := divide.Observed{Replicas: s.asked(), Salt: s.scale.Namespace + "/" + s.scale.Name, Options: s.rule.Options}
+	o := divide.Observed{Replicas: s.asked(), Salt: s.scale.Namespace + "/" + s.scale.Name, HubSuspects: s.doubt, Options: s.rule.Options}
 	for _, one := range s.sights {
 		if one.absent() {
 			continue
@@ -154,6 +156,19 @@ func (s *scene) leave(plan *divide.Plan) {
 		if kept, known := plan.State.Members[one.name]; known {
 			kept.Replicas = to
 			plan.State.Members[one.name] = kept
+		}
+	}
+}
+
+// forgive forgets a write that failed once nothing is left to be written. A member that is capped because it refused keeps
+// its words for as long as that lasts.
+func (s *scene) forgive(plan *divide.Plan) {
+	for _, one := range s.sights {
+		to, due := plan.Targets[one.name]
+		kept := plan.State.Members[one.name].Cap
+		capped := kept != nil && s.now.Before(kept.Until)
+		if due && one.seen && (one.target == nil || to == one.target.replicas) && !capped {
+			one.memo.failure, one.memo.failingSince = "", time.Time{}
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -165,6 +167,10 @@ func testRefused(p *play) {
 	p.noted("paris", v1alpha1.FederatedCapped)
 	f := p.reason(v1alpha1.FederatedWriteFailed)
 	require.Contains(p.t, row(f, "paris").Message, "one is enough")
+	p.pass(6 * time.Minute)
+	p.scaleTo(3) // for which nothing is to be written there
+	p.wants("one each", counts{"berlin": 1, "paris": 1, "rome": 1})
+	require.Empty(p.t, row(p.reason(v1alpha1.FederatedDivided), "paris").Message, "the failure is over")
 }
 
 func testNoTarget(p *play) {
@@ -176,6 +182,55 @@ func testNoTarget(p *play) {
 	p.deploy(0, "rome")
 	p.wants("all", counts{"berlin": 2, "paris": 2, "rome": 1})
 	p.reason(v1alpha1.FederatedDivided)
+}
+
+// Of two that divide one workload the older does; when it ends, the other one goes on.
+func testRivals(p *play) {
+	p.deploy(0, "berlin", "paris", "rome")
+	p.create("replicas: 6")
+	p.wants("shares", counts{"berlin": 3, "paris": 2, "rome": 1})
+	p.hub.Create(p.t, p.namespace, `{apiVersion: plimsoll.dev/v1alpha1, kind: FederatedScale, metadata: {name: zweite},
+		spec: {mode: Enforce, replicas: 12, targetRef: {name: shop}, clusters: [{name: paris}, {name: rome}]}}`)
+	second := &v1alpha1.FederatedScale{}
+	p.eventually("the younger one gives way", func() error {
+		require.NoError(p.t, p.hub.Client.Get(p.t.Context(), types.NamespacedName{Namespace: p.namespace, Name: "zweite"}, second))
+		if c := meta.FindStatusCondition(second.Status.Conditions, v1alpha1.ConditionReady); c == nil || c.Reason != v1alpha1.FederatedTargetTaken || !strings.Contains(c.Message, "FederatedScale shop") {
+			return fmt.Errorf("the condition is %+v", c)
+		}
+		return nil
+	})
+	require.Nil(p.t, row(second, "paris").Written)
+	p.scaleTo(7)
+	p.wants("the older one divides", counts{"berlin": 4, "paris": 2, "rome": 1})
+	require.NoError(p.t, p.hub.Client.Delete(p.t.Context(), p.get()))
+	p.wantsAll("the other one divides", counts{"berlin": 4, "paris": 8, "rome": 4})
+	require.NoError(p.t, p.hub.Client.Delete(p.t.Context(), second))
+}
+
+// The hub suspects itself by the silence of others' members: nothing is lowered here either.
+func testDoubt(p *play) {
+	p.deploy(0, "berlin", "paris", "rome")
+	p.create("replicas: 6, clusters: [{name: berlin}, {name: paris}]")
+	p.wants("shares", counts{"berlin": 4, "paris": 2})
+	p.doubt(metav1.ConditionUnknown, v1alpha1.MemberHubSuspect)
+	p.noted("", v1alpha1.FederatedHubSuspectsItself)
+	p.scaleTo(2)
+	p.noted("", v1alpha1.FederatedScaleDownFrozen)
+	p.wants("as it was", counts{"berlin": 4, "paris": 2})
+	p.scaleTo(9)
+	p.wants("more are given", counts{"berlin": 5, "paris": 4})
+	p.scaleTo(2)
+	p.doubt(metav1.ConditionTrue, v1alpha1.MemberAnswers)
+	p.wants("what was asked for meanwhile", counts{"berlin": 1, "paris": 1})
+}
+
+// doubt has rome, which no scene's FederatedScale names then, say something.
+func (p *play) doubt(status metav1.ConditionStatus, reason string) {
+	rome := &v1alpha1.MemberCluster{}
+	require.NoError(p.t, p.hub.Client.Get(p.t.Context(), types.NamespacedName{Name: "rome"}, rome))
+	changed := rome.DeepCopy()
+	meta.SetStatusCondition(&changed.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionReady, Status: status, Reason: reason, Message: "so"})
+	require.NoError(p.t, p.hub.Client.Status().Patch(p.t.Context(), changed, client.MergeFrom(rome)))
 }
 
 // A member in which an HPA scales the workload is left alone; the others have the rest.

@@ -119,6 +119,7 @@ func (r *reconciler) bring(ctx context.Context, f *v1alpha1.FederatedScale, m *m
 		return 0, err
 	}
 	plan := r.decide(ctx, s)
+	s.forgive(&plan)
 	status := s.status(&plan)
 	if err := r.store(ctx, f, m, status, now); err != nil {
 		return 0, err

@@ -35,6 +35,10 @@ func (s *scene) notes(plan *divide.Plan) []v1alpha1.FederatedNote {
 	if len(s.sights) == 0 {
 		whole = append(whole, v1alpha1.FederatedNote{Reason: v1alpha1.FederatedNoClusters, Message: "there is no MemberCluster to divide over: create one, with a Secret that has its kubeconfig"})
 	}
+	if s.taken != "" {
+		whole = append(whole, v1alpha1.FederatedNote{Reason: v1alpha1.FederatedTargetTaken, Message: short(fmt.Sprintf(
+			"FederatedScale %s, which is older, divides %s %s already, so nothing is written: delete one of them, or name other clusters in each", s.taken, s.rule.Target.Kind, s.rule.Target.Name))})
+	}
 	for _, n := range plan.Notes {
 		note := v1alpha1.FederatedNote{Cluster: n.Member, Reason: string(n.Reason), Message: short(n.Message)}
 		switch {

@@ -31,6 +31,8 @@ type scene struct {
 	state  divide.State
 	memo   *memo
 	paused string // by what; "": it is not
+	taken  string // the older FederatedScale that has the target; "": none
+	doubt  string // why the hub suspects itself; "": it does not
 	wrong  string // what is wrong with the metrics of the hub's HPA; "": nothing
 	sights []*sight
 	// weighAt is when the weights take their next step.
@@ -38,7 +40,7 @@ type scene struct {
 }
 
 // acts says whether anything may be written to members.
-func (s *scene) acts() bool { return s.rule.Enforce && s.paused == "" }
+func (s *scene) acts() bool { return s.rule.Enforce && s.paused == "" && s.taken == "" }
 
 // sight is one cluster of a FederatedScale.
 type sight struct {
@@ -79,12 +81,18 @@ func (r *reconciler) observe(ctx context.Context, f *v1alpha1.FederatedScale, ru
 	if s.paused, err = r.pausedBy(ctx, f); err != nil {
 		return nil, err
 	}
+	if s.taken, err = r.takenBy(ctx, f, rule); err != nil {
+		return nil, err
+	}
 	if s.wrong, err = r.wrongMetric(ctx, f); err != nil {
 		return nil, err
 	}
 	var list v1alpha1.MemberClusterList
 	if err := r.client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("cannot list the MemberClusters: %w", err)
+	}
+	if slices.ContainsFunc(list.Items, func(c v1alpha1.MemberCluster) bool { return doubts(&c) }) {
+		s.doubt = "most clusters stopped answering at once, which is rather the hub's own network, so nothing is lowered anywhere"
 	}
 	s.gather(list.Items)
 	r.lookAtAll(ctx, s, false)
@@ -174,7 +182,7 @@ func (r *reconciler) look(ctx context.Context, s *scene, one *sight, live bool) 
 		return
 	}
 	if err := r.read(ctx, s, one, live); err != nil {
-		one.problem = err.Error()
+		one.problem = told(err)
 		klog.FromContext(ctx).V(2).Info("A member cannot be read", "member", one.name, "err", err)
 	}
 }
@@ -232,7 +240,7 @@ func (r *reconciler) readTarget(ctx context.Context, s *scene, one *sight, live 
 	t, err := reader{member: one.member, live: true}.target(timed, s.rule.Target, s.scale.Namespace)
 	r.hung.note(ctx, one.name, err)
 	if err != nil && !isMissing(err) {
-		return nil, fmt.Errorf("it cannot be read: %w", err)
+		return nil, err
 	}
 	one.memo.readAt, one.memo.scale = s.now, nil
 	if t != nil {

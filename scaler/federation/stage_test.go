@@ -222,6 +222,19 @@ func (p *play) wants(what string, want counts) {
 	})
 }
 
+// wantsAll is wants after the FederatedScale is gone.
+func (p *play) wantsAll(what string, want counts) {
+	p.t.Helper()
+	clustertest.Eventually(p.t, what, func() error {
+		for name, n := range want {
+			if replicas, ready := p.replicas(name); replicas != n || ready != n {
+				return fmt.Errorf("%s has %d replicas, %d of them Ready, not %d", name, replicas, ready, n)
+			}
+		}
+		return nil
+	})
+}
+
 // reason waits for the condition's reason and returns the object.
 func (p *play) reason(want string) *v1alpha1.FederatedScale {
 	p.t.Helper()

@@ -12,6 +12,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -83,7 +84,9 @@ func (r *reconciler) watch(mgr manager.Manager, concurrency int) error {
 	return builder.ControllerManagedBy(mgr).
 		Named("federation").
 		For(&v1alpha1.FederatedScale{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		Watches(&v1alpha1.FederatedScale{}, handler.EnqueueRequestsFromMapFunc(r.rivals), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.MemberCluster{}, handler.EnqueueRequestsFromMapFunc(r.ofCluster), builder.WithPredicates(predicate.Funcs{UpdateFunc: clusterChanged})).
+		Watches(&v1alpha1.MemberCluster{}, handler.EnqueueRequestsFromMapFunc(r.everyone), builder.WithPredicates(predicate.Funcs{UpdateFunc: doubtChanged})).
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.EnqueueRequestsFromMapFunc(ofHubHPA), builder.WithPredicates(predicate.Funcs{UpdateFunc: hpaChanged})).
 		Watches(namespace, handler.EnqueueRequestsFromMapFunc(r.ofNamespace), builder.WithPredicates(predicate.Funcs{UpdateFunc: pauseChanged, CreateFunc: paused})).
 		WatchesRawSource(source.Func(r.queue.start)).
@@ -142,6 +145,23 @@ func clusterChanged(e event.UpdateEvent) bool {
 	now, isNew := e.ObjectNew.(*v1alpha1.MemberCluster)
 	return !isOld || !isNew || old.Generation != now.Generation || old.Status.State != now.Status.State ||
 		!old.Status.Since.Equal(now.Status.Since) || old.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero()
+}
+
+// everyone are all FederatedScales: that the hub suspects itself concerns also those whose own clusters are well.
+func (r *reconciler) everyone(ctx context.Context, _ client.Object) []reconcile.Request {
+	return r.all(ctx, "", func(*v1alpha1.FederatedScale) bool { return true })
+}
+
+func doubtChanged(e event.UpdateEvent) bool {
+	old, isOld := e.ObjectOld.(*v1alpha1.MemberCluster)
+	now, isNew := e.ObjectNew.(*v1alpha1.MemberCluster)
+	return isOld && isNew && doubts(old) != doubts(now)
+}
+
+// doubts: the hub suspects itself, and says so of this cluster.
+func doubts(c *v1alpha1.MemberCluster) bool {
+	ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Reason == v1alpha1.MemberHubSuspect
 }
 
 func ofHubHPA(_ context.Context, object client.Object) []reconcile.Request {
