@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package scaler is the scaler as a function: schedules, forecasts and overrides become the bounds of HPAs, and workloads of
-// several clusters are divided over them. Its packages for bounds: record (what is kept on an HPA), situation (what is
+// several clusters are divided over them. Its packages for bounds: record (what is kept on an HPA), ownership (whose its fields are), situation (what is
 // observed of one HPA, and the decision), target (writes the bounds), schedules, workloads and forecasts (their kinds'
 // statuses, and replicas where no HPA is). For several clusters: members (connections and health), capacity (what fits),
 // federation (divides replicas), headroom (keeps room) and nodegroups (asks for nodes). Only the leader of several

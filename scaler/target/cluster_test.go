@@ -26,6 +26,7 @@ import (
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/clustertest"
+	"github.com/plimsoll/plimsoll/scaler/ownership"
 	"github.com/plimsoll/plimsoll/scaler/record"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
@@ -223,9 +224,9 @@ spec:
 // requireOwners requires the field managers of the bounds, and that nothing of Plimsoll is left.
 func (s *stage) requireHandedBack(hpa *autoscalingv2.HorizontalPodAutoscaler, minimum, maximum string) {
 	s.t.Helper()
-	for field, manager := range map[string]string{minField: minimum, maxField: maximum} {
-		require.False(s.t, ours(hpa.ManagedFields, field), "%s is still ours", field)
-		owners := others(hpa.ManagedFields, field)
+	for field, manager := range map[string]string{ownership.MinReplicas: minimum, ownership.MaxReplicas: maximum} {
+		require.False(s.t, ownership.Ours(hpa.ManagedFields, field), "%s is still ours", field)
+		owners := ownership.Others(hpa.ManagedFields, field)
 		require.Len(s.t, owners, 1, field)
 		require.Equal(s.t, manager, owners[0].Manager, field)
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/scaler/clustertest"
+	"github.com/plimsoll/plimsoll/scaler/ownership"
 	"github.com/plimsoll/plimsoll/scaler/record"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
@@ -137,7 +138,7 @@ func testHandBack(t *testing.T, s *stage, test handBackCase) {
 		require.Equal(t, bounds.Bounds{Min: 120, Max: 600}, s.bounds())
 	}
 	for _, e := range before.ManagedFields {
-		if e.Operation == metav1.ManagedFieldsOperationApply && owns(&e, minField) && owns(&e, maxField) {
+		if e.Operation == metav1.ManagedFieldsOperationApply && ownership.Owns(&e, ownership.MinReplicas) && ownership.Owns(&e, ownership.MaxReplicas) {
 			require.NoError(t, s.serverSideApply(e.Manager, 100, 500))
 		}
 	}
@@ -167,11 +168,11 @@ func (s *stage) requireAsBefore(before, after *autoscalingv2.HorizontalPodAutosc
 	require.Equal(s.t, before.Spec, after.Spec)
 	require.NotContains(s.t, after.Annotations, record.BaseAnnotation)
 	require.NotContains(s.t, after.Annotations, record.AppliedAnnotation)
-	require.Equal(s.t, ownership(before), ownership(after))
+	require.Equal(s.t, ownersOf(before), ownersOf(after))
 }
 
-// ownership is who owns what in managedFields, without times, and without those who may come in the tests.
-func ownership(hpa *autoscalingv2.HorizontalPodAutoscaler) []string {
+// ownersOf is who owns what in managedFields, without times, and without those who may come in the tests.
+func ownersOf(hpa *autoscalingv2.HorizontalPodAutoscaler) []string {
 	var all []string
 	for _, e := range hpa.ManagedFields {
 		if e.Subresource == "" && e.Manager != "annotator" {
@@ -234,7 +235,7 @@ func testRestoringAsOwner(t *testing.T, s *stage) {
 	s.running(850, 85000)
 	hpa := s.at(end.Add(10 * time.Minute))
 	require.Equal(t, bounds.Bounds{Min: 100, Max: 935}, situation.LiveBounds(hpa))
-	require.True(t, ours(hpa.ManagedFields, minField))
+	require.True(t, ownership.Ours(hpa.ManagedFields, ownership.MinReplicas))
 	s.running(600, 60000)
 	require.Equal(t, int32(660), situation.LiveBounds(s.at(end.Add(20*time.Minute))).Max)
 	s.running(450, 45000)
@@ -255,5 +256,5 @@ func testReleaseAsOwner(t *testing.T, s *stage) {
 	hpa := s.get()
 	require.Equal(t, bounds.Bounds{Min: 100, Max: 704}, situation.LiveBounds(hpa))
 	require.NotContains(t, hpa.Annotations, record.OverrideAnnotation)
-	require.Equal(t, ownership(before), ownership(hpa))
+	require.Equal(t, ownersOf(before), ownersOf(hpa))
 }

@@ -10,6 +10,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
+	"github.com/plimsoll/plimsoll/scaler/ownership"
 	"github.com/plimsoll/plimsoll/scaler/record"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
@@ -94,8 +95,8 @@ func ofShortage(s *situation.Situation) []news {
 // writers are the field managers that have the bounds now; "somebody" where that is not known.
 func writers(hpa *autoscalingv2.HorizontalPodAutoscaler) []string {
 	var names []string
-	for _, field := range []string{minField, maxField} {
-		for _, owner := range others(hpa.ManagedFields, field) {
+	for _, field := range []string{ownership.MinReplicas, ownership.MaxReplicas} {
+		for _, owner := range ownership.Others(hpa.ManagedFields, field) {
 			if !slices.Contains(names, owner.Manager) {
 				names = append(names, owner.Manager)
 			}

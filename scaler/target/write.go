@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
+	"github.com/plimsoll/plimsoll/scaler/ownership"
 	"github.com/plimsoll/plimsoll/scaler/record"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
@@ -67,7 +68,7 @@ func (w writer) write(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutos
 	spec, fields := changes(situation.LiveBounds(hpa), want.bounds)
 	restored := want.record.State.Applied == nil
 	keep := want.record
-	keep.Owners = noteOwners(keep.Owners, hpa.ManagedFields, fields)
+	keep.Owners = ownership.Note(keep.Owners, hpa.ManagedFields, fields)
 	if restored && len(fields) == 0 && !holdsFields(hpa) {
 		keep.Owners = nil
 	}
@@ -121,7 +122,7 @@ func (w writer) handBack(ctx context.Context, hpa *autoscalingv2.HorizontalPodAu
 
 // handingBack is the patch that gives the fields back and forgets who had them.
 func (w writer) handingBack(hpa *autoscalingv2.HorizontalPodAutoscaler, want wish, keep record.Record) (patch, error) {
-	entries, err := handBack(hpa.ManagedFields, keep.Owners, w.now)
+	entries, err := ownership.HandBack(hpa.ManagedFields, keep.Owners, w.now)
 	if err != nil {
 		return patch{}, err
 	}
@@ -154,10 +155,10 @@ func changes(live, want bounds.Bounds) (*patchSpec, []string) {
 	var spec patchSpec
 	var fields []string
 	if live.Min != want.Min {
-		spec.MinReplicas, fields = &want.Min, append(fields, minField)
+		spec.MinReplicas, fields = &want.Min, append(fields, ownership.MinReplicas)
 	}
 	if live.Max != want.Max {
-		spec.MaxReplicas, fields = &want.Max, append(fields, maxField)
+		spec.MaxReplicas, fields = &want.Max, append(fields, ownership.MaxReplicas)
 	}
 	return &spec, fields
 }
@@ -183,5 +184,23 @@ func annotations(hpa *autoscalingv2.HorizontalPodAutoscaler, keep record.Record,
 }
 
 func holdsFields(hpa *autoscalingv2.HorizontalPodAutoscaler) bool {
-	return ours(hpa.ManagedFields, minField) || ours(hpa.ManagedFields, maxField)
+	return ownership.Ours(hpa.ManagedFields, ownership.MinReplicas) || ownership.Ours(hpa.ManagedFields, ownership.MaxReplicas)
+}
+
+// soleOwner is the manager that had all the fields before us, in whose name one patch can restore them; "" without one.
+// There is none while more is to be kept than the owners, as that would become his, too.
+func soleOwner(keep record.Record, fields []string) string {
+	sole := ""
+	for i, field := range fields {
+		had := slices.DeleteFunc(slices.Clone(keep.Owners), func(o record.Owner) bool { return o.Field != field })
+		if len(had) != 1 || !ownership.Patches(had[0]) || i > 0 && had[0].Manager != sole {
+			return ""
+		}
+		sole = had[0].Manager
+	}
+	keep.Owners = nil
+	if !keep.Empty() {
+		return ""
+	}
+	return sole
 }

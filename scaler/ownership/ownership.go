@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package target
+// Package ownership knows who owns the bounds of a HorizontalPodAutoscaler (metadata.managedFields), so that Plimsoll can give
+// the fields that it wrote back to those who had them.
+package ownership
 
 import (
 	"encoding/json"
@@ -16,8 +18,8 @@ import (
 
 // The fields of an HPA's spec that Plimsoll writes.
 const (
-	minField = "minReplicas"
-	maxField = "maxReplicas"
+	MinReplicas = "minReplicas"
+	MaxReplicas = "maxReplicas"
 )
 
 // fieldSet is metadata.managedFields[].fieldsV1, as far as its top.
@@ -66,8 +68,8 @@ func decode(entry *metav1.ManagedFieldsEntry) (fieldSet, error) {
 	return set, nil
 }
 
-// owns says whether an entry contains a field of spec. An entry that cannot be read owns nothing.
-func owns(entry *metav1.ManagedFieldsEntry, field string) bool {
+// Owns says whether an entry contains a field of spec. An entry that cannot be read owns nothing.
+func Owns(entry *metav1.ManagedFieldsEntry, field string) bool {
 	set, err := decode(entry)
 	if err != nil {
 		return false
@@ -80,29 +82,29 @@ func owns(entry *metav1.ManagedFieldsEntry, field string) bool {
 	return has
 }
 
-// others are the managers except Plimsoll that own a field of spec.
-func others(entries []metav1.ManagedFieldsEntry, field string) []record.Owner {
+// Others are the managers except Plimsoll that own a field of spec.
+func Others(entries []metav1.ManagedFieldsEntry, field string) []record.Owner {
 	var all []record.Owner
 	for i := range entries {
 		e := &entries[i]
-		if e.Manager != record.Manager && owns(e, field) {
+		if e.Manager != record.Manager && Owns(e, field) {
 			all = append(all, record.Owner{Field: field, Manager: e.Manager, Operation: string(e.Operation), Sub: e.Subresource, Group: e.APIVersion})
 		}
 	}
 	return all
 }
 
-// ours says whether Plimsoll owns a field of spec.
-func ours(entries []metav1.ManagedFieldsEntry, field string) bool {
-	return slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == record.Manager && owns(&e, field) })
+// Ours says whether Plimsoll owns a field of spec.
+func Ours(entries []metav1.ManagedFieldsEntry, field string) bool {
+	return slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == record.Manager && Owns(&e, field) })
 }
 
-// noteOwners returns the former owners after the fields will have been written: writing takes a field from those who
+// Note returns the former owners of fields after the fields will have been written: writing takes a field from those who
 // own it now.
-func noteOwners(noted []record.Owner, entries []metav1.ManagedFieldsEntry, fields []string) []record.Owner {
+func Note(noted []record.Owner, entries []metav1.ManagedFieldsEntry, fields []string) []record.Owner {
 	noted = slices.Clone(noted)
 	for _, field := range fields {
-		now := others(entries, field)
+		now := Others(entries, field)
 		if len(now) == 0 {
 			continue
 		}
@@ -112,47 +114,29 @@ func noteOwners(noted []record.Owner, entries []metav1.ManagedFieldsEntry, field
 	return noted
 }
 
-// soleOwner is the manager that had all the fields before us, in whose name one patch can restore them; "" without one.
-// There is none while more is to be kept than the owners, as that would become his, too.
-func soleOwner(keep record.Record, fields []string) string {
-	sole := ""
-	for i, field := range fields {
-		had := slices.DeleteFunc(slices.Clone(keep.Owners), func(o record.Owner) bool { return o.Field != field })
-		if len(had) != 1 || !patches(had[0]) || i > 0 && had[0].Manager != sole {
-			return ""
-		}
-		sole = had[0].Manager
-	}
-	keep.Owners = nil
-	if !keep.Empty() {
-		return ""
-	}
-	return sole
-}
-
-// patches says whether a patch of ours in an owner's name is one of his. One who applies on the server's side has an
+// Patches says whether a patch of ours in an owner's name is one of his. One who applies on the server's side has an
 // entry of another kind, which only a patch of the managed fields themselves can give a field to.
-func patches(o record.Owner) bool {
+func Patches(o record.Owner) bool {
 	return o.Manager != "" && o.Operation == string(metav1.ManagedFieldsOperationUpdate) && o.Sub == "" && o.Group == autoscalingv2.SchemeGroupVersion.String()
 }
 
-// handBack returns the managed fields without our ownership of the bounds: whoever had them before has them again,
+// HandBack returns the managed fields without our ownership of the bounds: whoever had them before has them again,
 // unless somebody else owns them by now. An owner who took a bound out of his file meanwhile gets it back too, as he
 // would have it without us: his next apply removes it. The result is nil when we own neither, and when nobody would be
 // left, which the API server does not take.
-func handBack(entries []metav1.ManagedFieldsEntry, noted []record.Owner, now time.Time) ([]metav1.ManagedFieldsEntry, error) {
+func HandBack(entries []metav1.ManagedFieldsEntry, noted []record.Owner, now time.Time) ([]metav1.ManagedFieldsEntry, error) {
 	var out []metav1.ManagedFieldsEntry
 	for i := range entries {
 		out = append(out, *entries[i].DeepCopy())
 	}
 	changed := false
-	for _, field := range []string{minField, maxField} {
-		if !ours(entries, field) {
+	for _, field := range []string{MinReplicas, MaxReplicas} {
+		if !Ours(entries, field) {
 			continue
 		}
 		changed = true
 		var err error
-		if len(others(entries, field)) == 0 {
+		if len(Others(entries, field)) == 0 {
 			for _, owner := range noted {
 				if owner.Field != field {
 					continue
@@ -192,7 +176,7 @@ func give(entries []metav1.ManagedFieldsEntry, owner record.Owner, now time.Time
 func take(entries []metav1.ManagedFieldsEntry, field string) ([]metav1.ManagedFieldsEntry, error) {
 	var out []metav1.ManagedFieldsEntry
 	for _, e := range entries {
-		if e.Manager != record.Manager || !owns(&e, field) {
+		if e.Manager != record.Manager || !Owns(&e, field) {
 			out = append(out, e)
 			continue
 		}
