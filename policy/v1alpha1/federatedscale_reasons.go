@@ -28,6 +28,8 @@ const (
 	FederatedNoClusters        = "NoClusters"
 	FederatedNoTarget          = "NoTarget"
 	FederatedOwnedByHPA        = "OwnedByHPA"
+	FederatedReverted          = "Reverted"
+	FederatedTargetRefused     = "TargetRefused"
 	FederatedTargetTaken       = "TargetTaken"
 	FederatedWrongMetricType   = "WrongMetricType"
 	FederatedInvalid           = "Invalid"
@@ -40,7 +42,7 @@ func FederatedReasons() []string {
 		FederatedObserving, FederatedAdopting, FederatedWaitingForReady, FederatedReturning, FederatedFailingBack, FederatedDrained, FederatedPaused,
 		FederatedMinimumRaised, FederatedFailoverWaits, FederatedFailoverNever, FederatedFailedOver, FederatedScaleDownFrozen,
 		FederatedHubSuspectsItself, FederatedCapped, FederatedUnplaced, FederatedWriteFailed, FederatedNoClusters, FederatedNoTarget,
-		FederatedOwnedByHPA, FederatedTargetTaken, FederatedWrongMetricType, FederatedInvalid,
+		FederatedOwnedByHPA, FederatedReverted, FederatedTargetRefused, FederatedTargetTaken, FederatedWrongMetricType, FederatedInvalid,
 	}
 }
 
@@ -62,7 +64,7 @@ func FederatedMeaning(reason string) string {
 	case FederatedDrained:
 		return "A cluster is taken out by an operator (MemberCluster spec.drain)."
 	case FederatedPaused:
-		return "The object or the namespace has the annotation plimsoll.dev/paused: nothing is written."
+		return "The object, the namespace, or the target in a member has the annotation plimsoll.dev/paused: nothing is written there."
 	case FederatedMinimumRaised:
 		return "The clusters' minimums need more replicas than were asked for. Let the HPA's minReplicas be at least their sum."
 	case FederatedNoClusters:
@@ -71,6 +73,10 @@ func FederatedMeaning(reason string) string {
 		return "A cluster has no workload of the target's name in this namespace. Create it there; the message names the cluster."
 	case FederatedOwnedByHPA:
 		return "An HPA scales the workload in a member, so its replicas are not touched there. Remove that HPA, or use divide: Bounds with it."
+	case FederatedReverted:
+		return "Somebody else writes minReplicas of the HPA in a member back, and Plimsoll has stopped rewriting it for ten minutes. Let GitOps tools ignore it there; the message names the field manager."
+	case FederatedTargetRefused:
+		return "The HPA in a member belongs to a controller such as KEDA's, which sets its bounds itself, or has an annotation of Plimsoll's that cannot be read. The message says which."
 	case FederatedTargetTaken:
 		return "An older FederatedScale with mode: Enforce divides the same target over some of the same clusters, so this one writes nothing. The message names it: delete one of them, or name other clusters."
 	case FederatedWrongMetricType:

@@ -93,8 +93,10 @@ type FederatedScaleSpec struct {
 
 	// divide: Replicas sets the replicas of a workload, as an HPA does: leave them out of what is applied in the members.
 	// Bounds sets minReplicas of the members' own HPAs, which then scale without the hub; replicas is then the sum of
-	// these. While a member's own scaler holds an HPA's bounds (annotation plimsoll.dev/base), its minReplicas is raised
-	// and never lowered. Default: Replicas.
+	// these. The HPA's own minReplicas is kept in the annotation plimsoll.dev/federated there, and comes back, a tenth a
+	// minute, when no share is to stand there any more. While a member's own scaler holds an HPA's bounds (annotation
+	// plimsoll.dev/base), its minReplicas is raised and never lowered. An HPA that belongs to a controller (KEDA's), has
+	// plimsoll.dev/paused, or is written back by somebody again and again is left alone. Default: Replicas.
 	// +optional
 	// +default="Replicas"
 	Divide DivideWhat `json:"divide,omitempty"`

@@ -4,7 +4,6 @@ package federation
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -157,26 +156,6 @@ func putScale(ctx context.Context, one *sight, kind schema.GroupVersionKind, key
 	}
 	body := &unstructured.Unstructured{Object: content}
 	body.SetGroupVersionKind(autoscalingv1.SchemeGroupVersion.WithKind("Scale"))
-	err = one.member.SubResource("scale").Update(ctx, namedObject(kind, key), client.WithSubResourceBody(body), client.FieldOwner(record.Manager))
+	err = one.member.SubResource("scale").Update(ctx, namedObject(kind, key), client.WithSubResourceBody(body), client.FieldOwner(record.HubManager))
 	return body.GetResourceVersion(), err
-}
-
-// writeFloor writes minReplicas of the member's own HPA, if it still is as it was observed.
-func (s *scene) writeFloor(ctx context.Context, c change) error {
-	hpa := c.one.target.hpa.DeepCopy()
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": hpa.ResourceVersion}, "spec": map[string]any{"minReplicas": c.to},
-	})
-	if err != nil {
-		return fmt.Errorf("write down minReplicas: %w", err)
-	}
-	err = c.one.member.Patch(ctx, hpa, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(record.Manager))
-	switch {
-	case apierrors.IsConflict(err):
-		return errMoved
-	case err != nil:
-		return fmt.Errorf("set minReplicas of HPA %s from %d to %d: %w", hpa.Name, c.from, c.to, err)
-	}
-	c.one.memo.note(hpa.UID, hpa.ResourceVersion)
-	return nil
 }

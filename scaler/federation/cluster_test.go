@@ -34,6 +34,7 @@ func TestFederation(t *testing.T) {
 		{"adoption, observing and pausing", testNoSurprise},
 		{"deleted objects", testDeleted},
 		{"bounds", testBounds},
+		{"bounds that others write, and their way back", testFloors},
 		{"a StatefulSet, and another kind", testOtherKinds},
 		{"the hub's HPA and its metric", testHubHPA},
 		{"a ScaleSchedule", testSchedule},

@@ -70,7 +70,7 @@ func (one *sight) divided(s *scene) divide.Member {
 		return m
 	}
 	m.Replicas, m.Ready, m.Stuck, m.Refused = one.target.replicas, one.ready(), one.stuck, one.refused
-	if one.owner != "" {
+	if reason, _ := one.leftAlone(); reason != "" {
 		m.Min, m.Max, m.Stuck, m.Refused = new(m.Replicas), new(m.Replicas), 0, false
 		return m
 	}
@@ -137,7 +137,7 @@ func (s *scene) changes(plan *divide.Plan) (raises, lowers []change) {
 	return raises, lowers
 }
 
-// leave takes out of a plan what must not be written: anything where an HPA scales the workload, a lower floor while the
+// leave takes out of a plan what must not be written: anything where the target is left alone, a lower floor while the
 // member's own scaler holds a higher one, and a floor of 0, which an HPA does not take.
 func (s *scene) leave(plan *divide.Plan) {
 	for _, one := range s.sights {
@@ -146,7 +146,7 @@ func (s *scene) leave(plan *divide.Plan) {
 			continue
 		}
 		from := one.target.replicas
-		if one.owner != "" || one.target.held && to < from {
+		if reason, _ := one.leftAlone(); reason != "" || one.target.held && to < from {
 			to = from
 		}
 		if s.rule.Bounds {

@@ -8,6 +8,7 @@ package federation
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,7 +88,8 @@ func (r *reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	err := r.client.Get(ctx, request.NamespacedName, f)
 	if apierrors.IsNotFound(err) || err == nil && !f.DeletionTimestamp.IsZero() {
 		r.forget(request.NamespacedName) // it changes no replicas
-		return reconcile.Result{}, nil
+		sleep, err := r.letGo(ctx, request.NamespacedName, func(string, string) bool { return false })
+		return reconcile.Result{RequeueAfter: sleep}, err
 	}
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("cannot read FederatedScale %s: %w", request.NamespacedName, err)
@@ -133,7 +135,20 @@ func (r *reconciler) bring(ctx context.Context, f *v1alpha1.FederatedScale, m *m
 	}
 	r.tell(s, &plan, status, written)
 	r.metrics.show(f, status)
-	return s.sleep(&plan, written), nil
+	left, err := r.letGo(ctx, client.ObjectKeyFromObject(f), s.keeps)
+	if sleep := s.sleep(&plan, written); left == 0 || sleep < left {
+		left = sleep
+	}
+	return left, err
+}
+
+// keeps says whether the share on a member's HPA is to stand there further on.
+func (s *scene) keeps(cluster, hpa string) bool {
+	if s.paused != "" || s.taken != "" {
+		return true // nothing is written at all
+	}
+	ours := s.acts() && s.rule.Bounds && hpa == s.rule.Target.Name
+	return ours && slices.ContainsFunc(s.sights, func(one *sight) bool { return one.name == cluster })
 }
 
 // decide asks policy. What is to be lowered is decided by what the members say now: a cache may show pods that are gone.

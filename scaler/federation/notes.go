@@ -69,10 +69,9 @@ func (one *sight) trouble(s *scene) string {
 		return v1alpha1.FederatedWriteFailed
 	case one.seen && one.target == nil:
 		return v1alpha1.FederatedNoTarget
-	case one.owner != "":
-		return v1alpha1.FederatedOwnedByHPA
 	}
-	return ""
+	reason, _ := one.leftAlone()
+	return reason
 }
 
 // urgency is a reason's place in the closed set; those without a place come first.

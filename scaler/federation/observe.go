@@ -65,6 +65,24 @@ type sight struct {
 	wake    time.Time // when to look again although nothing changes; zero: no need
 }
 
+// leftAlone is why a target that is there is not to be written, as a reason and a message; "": it may be.
+func (one *sight) leftAlone() (reason, message string) {
+	t := one.target
+	switch {
+	case t == nil:
+		return "", ""
+	case one.owner != "":
+		return v1alpha1.FederatedOwnedByHPA, fmt.Sprintf("HPA %s scales the workload there, so its replicas are left alone", one.owner)
+	case t.refused != "":
+		return v1alpha1.FederatedTargetRefused, t.refused
+	case t.paused():
+		return v1alpha1.FederatedPaused, fmt.Sprintf("its target has the annotation %s, so it is left alone", record.PausedAnnotation)
+	case t.contested != "":
+		return v1alpha1.FederatedReverted, t.contested
+	}
+	return "", ""
+}
+
 func (one *sight) wakeAt(at time.Time) {
 	if !at.IsZero() && (one.wake.IsZero() || at.Before(one.wake)) {
 		one.wake = at
@@ -198,6 +216,10 @@ func (r *reconciler) read(ctx context.Context, s *scene, one *sight, live bool) 
 		return err
 	}
 	one.target, one.more, one.owner, one.pods = t, nil, "", pods{}
+	if s.rule.Bounds {
+		t.judgeFloor(s.now)
+		one.wakeAt(t.until)
+	}
 	from := reader{member: one.member}
 	if t.work != nil {
 		if one.pods, err = from.countPods(ctx, t.work, s.scale.Namespace); err != nil {

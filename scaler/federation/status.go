@@ -104,6 +104,7 @@ func (one *sight) row(s *scene, plan *divide.Plan) v1alpha1.FederatedClusterStat
 
 // message says what is special about a cluster.
 func (one *sight) message(s *scene) string {
+	reason, alone := one.leftAlone()
 	switch {
 	case one.cluster == nil && s.rule.Clusters != nil:
 		return "there is no MemberCluster of this name: create it, or remove it from spec.clusters"
@@ -115,8 +116,8 @@ func (one *sight) message(s *scene) string {
 		return one.memo.failure
 	case one.seen && one.target == nil:
 		return s.absent(one)
-	case one.owner != "":
-		return fmt.Sprintf("HPA %s scales the workload there, so its replicas are left alone", one.owner)
+	case reason != "":
+		return alone
 	case one.target != nil && one.target.held:
 		return fmt.Sprintf("its own scaler holds minReplicas at %d: nothing lower is written until that ends", one.target.replicas)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
@@ -33,11 +34,22 @@ type target struct {
 	replicas int64     // spec.replicas, or minReplicas
 	work     *workload // whose pods count; nil: the HPA's workload is not there
 
-	most *int64 // maxReplicas of an HPA
+	annotations map[string]string
+
+	// What follows is an HPA's.
+	most *int64 // maxReplicas
 	hpa  *autoscalingv2.HorizontalPodAutoscaler
 	// held: the member's own scaler holds the HPA's bounds for now, and keeps others in an annotation.
-	held bool
+	held  bool
+	own   int64 // minReplicas without what the member's own scaler has put there
+	share record.Share
+	// refused is why it may not be written; contested is who writes it back, so that it is left alone until then.
+	refused, contested string
+	until              time.Time
 }
+
+// paused: somebody does not want the target to be touched in this member.
+func (t *target) paused() bool { return t.annotations[record.PausedAnnotation] == "true" }
 
 // workload is the object whose pods count.
 type workload struct {
@@ -70,7 +82,7 @@ func (r reader) target(ctx context.Context, ref v1alpha1.MemberTarget, namespace
 	if err != nil {
 		return nil, err
 	}
-	return &target{uid: object.GetUID(), version: object.GetResourceVersion(), replicas: work.wanted, work: work}, nil
+	return &target{uid: object.GetUID(), version: object.GetResourceVersion(), replicas: work.wanted, work: work, annotations: object.GetAnnotations()}, nil
 }
 
 func (r reader) hpa(ctx context.Context, key types.NamespacedName) (*target, error) {
@@ -79,11 +91,8 @@ func (r reader) hpa(ctx context.Context, key types.NamespacedName) (*target, err
 		return nil, err
 	}
 	t := &target{
-		uid: hpa.UID, version: hpa.ResourceVersion, replicas: 1, hpa: hpa, most: new(int64(hpa.Spec.MaxReplicas)),
-		held: hpa.Annotations[record.BaseAnnotation] != "",
-	}
-	if hpa.Spec.MinReplicas != nil {
-		t.replicas = int64(*hpa.Spec.MinReplicas)
+		uid: hpa.UID, version: hpa.ResourceVersion, replicas: floorNow(hpa), hpa: hpa, most: new(int64(hpa.Spec.MaxReplicas)),
+		held: hpa.Annotations[record.BaseAnnotation] != "", annotations: hpa.Annotations,
 	}
 	ref := hpa.Spec.ScaleTargetRef
 	if !isCached(ref.Kind, ref.APIVersion) {

@@ -192,12 +192,17 @@ func paused(e event.CreateEvent) bool {
 
 // watchMember has FederatedScales looked at when something of theirs changes in a member.
 func (r *reconciler) watchMember(ctx context.Context, m *members.Member) error {
-	for object, index := range map[client.Object]struct {
+	for _, index := range []struct {
+		object client.Object
 		name   string
 		values client.IndexerFunc
-	}{&corev1.Pod{}: {podIndex, podWorkloads}, &autoscalingv2.HorizontalPodAutoscaler{}: {hpaIndex, hpaWorkload}} {
-		if err := m.Cache().IndexField(ctx, object, index.name, index.values); err != nil {
-			return fmt.Errorf("index %T by workload: %w", object, err)
+	}{
+		{&corev1.Pod{}, podIndex, podWorkloads},
+		{&autoscalingv2.HorizontalPodAutoscaler{}, hpaIndex, hpaWorkload},
+		{&autoscalingv2.HorizontalPodAutoscaler{}, floorIndex, held},
+	} {
+		if err := m.Cache().IndexField(ctx, index.object, index.name, index.values); err != nil {
+			return fmt.Errorf("index %T as %s: %w", index.object, index.name, err)
 		}
 	}
 	for _, object := range []client.Object{&appsv1.Deployment{}, &appsv1.StatefulSet{}, &autoscalingv2.HorizontalPodAutoscaler{}, &corev1.Pod{}, &corev1.ResourceQuota{}} {
@@ -233,7 +238,7 @@ func matters(old, object any) bool {
 		return !ok || !equality.Semantic.DeepEqual(before.Status.Hard, now.Status.Hard)
 	case *autoscalingv2.HorizontalPodAutoscaler:
 		before, ok := old.(*autoscalingv2.HorizontalPodAutoscaler)
-		return !ok || !equality.Semantic.DeepEqual(before.Spec, now.Spec) || before.Annotations[record.BaseAnnotation] != now.Annotations[record.BaseAnnotation]
+		return !ok || !equality.Semantic.DeepEqual(before.Spec, now.Spec) || !equality.Semantic.DeepEqual(before.Annotations, now.Annotations)
 	}
 	return true
 }
@@ -255,6 +260,9 @@ func (r *reconciler) changed(ctx context.Context, m *members.Member, object any)
 	case *autoscalingv2.HorizontalPodAutoscaler:
 		r.addTargets(ctx, o.Namespace, indexValue(v1alpha1.DefaultTargetKind, o.Name))
 		r.addTargets(ctx, o.Namespace, hpaWorkload(o)[0])
+		if name := heldBy(o); name != "" { // it may be gone
+			r.queue.add(o.Namespace, name)
+		}
 	case *corev1.ResourceQuota:
 		for _, request := range r.all(ctx, o.Namespace, func(*v1alpha1.FederatedScale) bool { return true }) {
 			r.queue.add(request.Namespace, request.Name)

@@ -82,29 +82,29 @@ func Owns(entry *metav1.ManagedFieldsEntry, field string) bool {
 	return has
 }
 
-// Others are the managers except Plimsoll that own a field of spec.
-func Others(entries []metav1.ManagedFieldsEntry, field string) []record.Owner {
+// Others are the managers except ours that own a field of spec.
+func Others(manager string, entries []metav1.ManagedFieldsEntry, field string) []record.Owner {
 	var all []record.Owner
 	for i := range entries {
 		e := &entries[i]
-		if e.Manager != record.Manager && Owns(e, field) {
+		if e.Manager != manager && Owns(e, field) {
 			all = append(all, record.Owner{Field: field, Manager: e.Manager, Operation: string(e.Operation), Sub: e.Subresource, Group: e.APIVersion})
 		}
 	}
 	return all
 }
 
-// Ours says whether Plimsoll owns a field of spec.
-func Ours(entries []metav1.ManagedFieldsEntry, field string) bool {
-	return slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == record.Manager && Owns(&e, field) })
+// Ours says whether our manager owns a field of spec.
+func Ours(manager string, entries []metav1.ManagedFieldsEntry, field string) bool {
+	return slices.ContainsFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == manager && Owns(&e, field) })
 }
 
 // Note returns the former owners of fields after the fields will have been written: writing takes a field from those who
 // own it now.
-func Note(noted []record.Owner, entries []metav1.ManagedFieldsEntry, fields []string) []record.Owner {
+func Note(manager string, noted []record.Owner, entries []metav1.ManagedFieldsEntry, fields []string) []record.Owner {
 	noted = slices.Clone(noted)
 	for _, field := range fields {
-		now := Others(entries, field)
+		now := Others(manager, entries, field)
 		if len(now) == 0 {
 			continue
 		}
@@ -124,19 +124,19 @@ func Patches(o record.Owner) bool {
 // unless somebody else owns them by now. An owner who took a bound out of his file meanwhile gets it back too, as he
 // would have it without us: his next apply removes it. The result is nil when we own neither, and when nobody would be
 // left, which the API server does not take.
-func HandBack(entries []metav1.ManagedFieldsEntry, noted []record.Owner, now time.Time) ([]metav1.ManagedFieldsEntry, error) {
+func HandBack(manager string, entries []metav1.ManagedFieldsEntry, noted []record.Owner, now time.Time) ([]metav1.ManagedFieldsEntry, error) {
 	var out []metav1.ManagedFieldsEntry
 	for i := range entries {
 		out = append(out, *entries[i].DeepCopy())
 	}
 	changed := false
 	for _, field := range []string{MinReplicas, MaxReplicas} {
-		if !Ours(entries, field) {
+		if !Ours(manager, entries, field) {
 			continue
 		}
 		changed = true
 		var err error
-		if len(Others(entries, field)) == 0 {
+		if len(Others(manager, entries, field)) == 0 {
 			for _, owner := range noted {
 				if owner.Field != field {
 					continue
@@ -146,7 +146,7 @@ func HandBack(entries []metav1.ManagedFieldsEntry, noted []record.Owner, now tim
 				}
 			}
 		}
-		if out, err = take(out, field); err != nil {
+		if out, err = take(manager, out, field); err != nil {
 			return nil, err
 		}
 	}
@@ -173,10 +173,10 @@ func give(entries []metav1.ManagedFieldsEntry, owner record.Owner, now time.Time
 }
 
 // take removes a field from our own entries, and entries that are empty then.
-func take(entries []metav1.ManagedFieldsEntry, field string) ([]metav1.ManagedFieldsEntry, error) {
+func take(manager string, entries []metav1.ManagedFieldsEntry, field string) ([]metav1.ManagedFieldsEntry, error) {
 	var out []metav1.ManagedFieldsEntry
 	for _, e := range entries {
-		if e.Manager != record.Manager || !Owns(&e, field) {
+		if e.Manager != manager || !Owns(&e, field) {
 			out = append(out, e)
 			continue
 		}

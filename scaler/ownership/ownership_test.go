@@ -70,7 +70,7 @@ func TestHandBack(t *testing.T) {
 			[]string{"odd Apply [", "argocd Apply " + onlyMin}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := HandBack(test.entries, test.noted, start)
+			got, err := HandBack(record.Manager, test.entries, test.noted, start)
 			require.NoError(t, err)
 			if test.want == nil {
 				require.Nil(t, got)
@@ -87,6 +87,6 @@ func TestNoteOwners(t *testing.T) {
 	}
 	noted := []record.Owner{owner(MinReplicas, "argocd", "Apply"), owner(MaxReplicas, "argocd", "Apply")}
 	require.Equal(t, []record.Owner{owner(MaxReplicas, "argocd", "Apply"), owner(MinReplicas, "edit", "Update")},
-		Note(noted, entries, []string{MinReplicas, MaxReplicas}), "who has it now had it last; what is ours already is noted already")
-	require.Equal(t, noted, Note(noted, entries, nil))
+		Note(record.Manager, noted, entries, []string{MinReplicas, MaxReplicas}), "who has it now had it last; what is ours already is noted already")
+	require.Equal(t, noted, Note(record.Manager, noted, entries, nil))
 }

@@ -26,10 +26,17 @@ const (
 	OverrideAnnotation = "plimsoll.dev/override"
 	// PausedAnnotation with the value "true", on an HPA or its Namespace, freezes the bounds where they are.
 	PausedAnnotation = "plimsoll.dev/paused"
+	// FederatedAnnotation holds, on an HPA in a member cluster, the user's own minReplicas while the share of a
+	// FederatedScale of the hub stands there.
+	FederatedAnnotation = "plimsoll.dev/federated"
 )
 
 // Manager is the field manager of everything that the scaler writes.
 const Manager = "plimsoll-scaler"
+
+// HubManager is the field manager of what the scaler of a hub writes to workloads and HPAs in its members, where another
+// scaler may run.
+const HubManager = "plimsoll-hub"
 
 // Record is what is kept on one HPA. The zero value is that of an HPA of which nothing is kept.
 type Record struct {

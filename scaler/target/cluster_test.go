@@ -225,8 +225,8 @@ spec:
 func (s *stage) requireHandedBack(hpa *autoscalingv2.HorizontalPodAutoscaler, minimum, maximum string) {
 	s.t.Helper()
 	for field, manager := range map[string]string{ownership.MinReplicas: minimum, ownership.MaxReplicas: maximum} {
-		require.False(s.t, ownership.Ours(hpa.ManagedFields, field), "%s is still ours", field)
-		owners := ownership.Others(hpa.ManagedFields, field)
+		require.False(s.t, ownership.Ours(record.Manager, hpa.ManagedFields, field), "%s is still ours", field)
+		owners := ownership.Others(record.Manager, hpa.ManagedFields, field)
 		require.Len(s.t, owners, 1, field)
 		require.Equal(s.t, manager, owners[0].Manager, field)
 	}

@@ -235,7 +235,7 @@ func testRestoringAsOwner(t *testing.T, s *stage) {
 	s.running(850, 85000)
 	hpa := s.at(end.Add(10 * time.Minute))
 	require.Equal(t, bounds.Bounds{Min: 100, Max: 935}, situation.LiveBounds(hpa))
-	require.True(t, ownership.Ours(hpa.ManagedFields, ownership.MinReplicas))
+	require.True(t, ownership.Ours(record.Manager, hpa.ManagedFields, ownership.MinReplicas))
 	s.running(600, 60000)
 	require.Equal(t, int32(660), situation.LiveBounds(s.at(end.Add(20*time.Minute))).Max)
 	s.running(450, 45000)

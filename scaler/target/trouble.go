@@ -96,7 +96,7 @@ func ofShortage(s *situation.Situation) []news {
 func writers(hpa *autoscalingv2.HorizontalPodAutoscaler) []string {
 	var names []string
 	for _, field := range []string{ownership.MinReplicas, ownership.MaxReplicas} {
-		for _, owner := range ownership.Others(hpa.ManagedFields, field) {
+		for _, owner := range ownership.Others(record.Manager, hpa.ManagedFields, field) {
 			if !slices.Contains(names, owner.Manager) {
 				names = append(names, owner.Manager)
 			}

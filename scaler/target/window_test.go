@@ -11,6 +11,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/scaler/ownership"
+	"github.com/plimsoll/plimsoll/scaler/record"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
@@ -24,8 +25,8 @@ func testServerSideApply(t *testing.T, s *stage) {
 
 	hpa := s.at(start)
 	require.Equal(t, bounds.Bounds{Min: 400, Max: 500}, situation.LiveBounds(hpa))
-	require.True(t, ownership.Ours(hpa.ManagedFields, ownership.MinReplicas))
-	require.False(t, ownership.Ours(hpa.ManagedFields, ownership.MaxReplicas), "maxReplicas was not to be touched")
+	require.True(t, ownership.Ours(record.Manager, hpa.ManagedFields, ownership.MinReplicas))
+	require.False(t, ownership.Ours(record.Manager, hpa.ManagedFields, ownership.MaxReplicas), "maxReplicas was not to be touched")
 	require.Contains(t, s.told(), "minReplicas held at 400 by ScaleSchedule 1111/singles-day until 2026-11-12 00:00 CST; "+
 		"the HPA's own 100 is kept as base; to lower it now: kubectl plimsoll override hpa/shop --min 100 --for 1h")
 

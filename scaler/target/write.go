@@ -68,7 +68,7 @@ func (w writer) write(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutos
 	spec, fields := changes(situation.LiveBounds(hpa), want.bounds)
 	restored := want.record.State.Applied == nil
 	keep := want.record
-	keep.Owners = ownership.Note(keep.Owners, hpa.ManagedFields, fields)
+	keep.Owners = ownership.Note(record.Manager, keep.Owners, hpa.ManagedFields, fields)
 	if restored && len(fields) == 0 && !holdsFields(hpa) {
 		keep.Owners = nil
 	}
@@ -122,7 +122,7 @@ func (w writer) handBack(ctx context.Context, hpa *autoscalingv2.HorizontalPodAu
 
 // handingBack is the patch that gives the fields back and forgets who had them.
 func (w writer) handingBack(hpa *autoscalingv2.HorizontalPodAutoscaler, want wish, keep record.Record) (patch, error) {
-	entries, err := ownership.HandBack(hpa.ManagedFields, keep.Owners, w.now)
+	entries, err := ownership.HandBack(record.Manager, hpa.ManagedFields, keep.Owners, w.now)
 	if err != nil {
 		return patch{}, err
 	}
@@ -184,7 +184,7 @@ func annotations(hpa *autoscalingv2.HorizontalPodAutoscaler, keep record.Record,
 }
 
 func holdsFields(hpa *autoscalingv2.HorizontalPodAutoscaler) bool {
-	return ownership.Ours(hpa.ManagedFields, ownership.MinReplicas) || ownership.Ours(hpa.ManagedFields, ownership.MaxReplicas)
+	return ownership.Ours(record.Manager, hpa.ManagedFields, ownership.MinReplicas) || ownership.Ours(record.Manager, hpa.ManagedFields, ownership.MaxReplicas)
 }
 
 // soleOwner is the manager that had all the fields before us, in whose name one patch can restore them; "" without one.

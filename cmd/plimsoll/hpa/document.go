@@ -27,6 +27,8 @@ type Document struct {
 	MinBy   upcoming.Source `json:"minBy"`   // who decides decided.minReplicas
 	MaxBy   upcoming.Source `json:"maxBy"`
 	Base    Base            `json:"base"`
+	// Share is what the hub of several clusters has put into minReplicas; absent: nothing.
+	Share *Share `json:"share,omitempty"`
 	// Contributions are all that ask, or could ask, for other bounds.
 	Contributions []Contribution   `json:"contributions,omitempty"`
 	Override      *record.Override `json:"override,omitempty"` // the one that holds now
@@ -41,6 +43,12 @@ type Document struct {
 	Next     []upcoming.Change `json:"next,omitempty"` // of the next 48 hours, at most nextShown
 	Problems []string          `json:"problems,omitempty"`
 	Scaler   Scaler            `json:"scaler"`
+}
+
+// Share is that of a FederatedScale of the hub in minReplicas here.
+type Share struct {
+	Scale string `json:"scale"` // its name
+	Base  int64  `json:"base"`  // the HPA's own minReplicas, which comes back when no share stands here any more
 }
 
 // Workload is what the HPA scales.

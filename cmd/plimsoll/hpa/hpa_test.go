@@ -217,6 +217,12 @@ func TestText(t *testing.T) {
 		}, objects: []client.Object{window("peak", "evening", 0, 30)}, settled: true, want: []string{
 			"paused by HorizontalPodAutoscaler shop (anna:\nincident).", "plimsoll resume hpa/shop -n live",
 		}},
+		"a share of the hub's": {change: func(h *autoscalingv2.HorizontalPodAutoscaler) {
+			h.Annotations[record.FederatedAnnotation] = `{"scale":"shop","base":1,"applied":2}`
+		}, settled: true, want: []string{"is the share of the hub's FederatedScale shop; without it, it was 1"}},
+		"a share that cannot be read": {change: func(h *autoscalingv2.HorizontalPodAutoscaler) {
+			h.Annotations[record.FederatedAnnotation] = "{}"
+		}, settled: true, want: []string{"Wrong: annotation plimsoll.dev/federated cannot be read"}},
 		"another controller's": {change: func(h *autoscalingv2.HorizontalPodAutoscaler) {
 			h.OwnerReferences = []metav1.OwnerReference{{APIVersion: "keda.sh/v1alpha1", Kind: "ScaledObject", Name: "shop", Controller: new(true)}}
 		}, objects: []client.Object{window("peak", "evening", 0, 30)}, settled: true, want: []string{

@@ -16,6 +16,7 @@ import (
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/snapshot"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/target"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/upcoming"
+	"github.com/plimsoll/plimsoll/scaler/record"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
@@ -79,6 +80,12 @@ func Describe(s *situation.Situation, out situation.Outcome, now time.Time) Docu
 		Contributions: contributions(s, out, now), Override: out.Override, Notes: upcoming.NotesOf(r.Notes),
 		Without: Without{Bounds: upcoming.Bounds(r.Without.Bounds), Replicas: r.Without.Replicas},
 		Left:    out.Leave, PausedBy: s.PausedBy, PauseNote: s.HPA.Annotations[pause.NoteAnnotation],
+	}
+	switch share, err := record.ParseShare(s.HPA.Annotations); {
+	case err != nil:
+		d.Problems = append(d.Problems, err.Error())
+	case share.Floor != nil:
+		d.Share = &Share{Scale: share.Scale, Base: share.Floor.Base}
 	}
 	d.Next = upcoming.From(s, out).Changes(now, now.Add(nextAhead))
 	d.Next = d.Next[:min(len(d.Next), nextShown)]

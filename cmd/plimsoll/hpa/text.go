@@ -206,6 +206,9 @@ func (d Document) bounds(b *strings.Builder, v upcoming.View) {
 		own += ": " + strings.Join(by, ", ")
 	}
 	human.Wrap(b, "  ", own, v.Width)
+	if d.Share != nil {
+		human.Wrap(b, "  ", fmt.Sprintf("minReplicas %d of these is the share of the hub's FederatedScale %s; without it, it was %d", d.Base.Min, d.Share.Scale, d.Share.Base), v.Width)
+	}
 }
 
 // asking lists who asks for other bounds, and who does not.
