@@ -60,6 +60,27 @@ spec:
 `, workloads.HeldLabel, record.BaseAnnotation, base, record.AppliedAnnotation, applied)))
 }
 
+// inMembers has the hub hold floors and a reserve in member clusters.
+func inMembers(t *testing.T, cluster *stack.Cluster) {
+	t.Helper()
+	require.NoError(t, cluster.ApplyYAML(t.Context(), `
+apiVersion: plimsoll.dev/v1alpha1
+kind: FederatedScale
+metadata: {name: shop, namespace: default}
+spec: {mode: Enforce, divide: Bounds, targetRef: {name: web}}
+---
+apiVersion: plimsoll.dev/v1alpha1
+kind: FederatedScale
+metadata: {name: counted, namespace: default}
+spec: {mode: Enforce, targetRef: {}}
+---
+apiVersion: plimsoll.dev/v1alpha1
+kind: Headroom
+metadata: {name: reserve}
+spec: {mode: Enforce}
+`))
+}
+
 // requireBounds checks an HPA, and that nothing of Plimsoll is kept on it once it has been let go.
 func requireBounds(t *testing.T, client kubernetes.Interface, name string, want bounds.Bounds, kept bool) {
 	t.Helper()
@@ -85,6 +106,7 @@ func restores(t *testing.T, cluster *stack.Cluster, before []string) {
 	raise(t, client, "calm", 10)
 	raise(t, client, "busy", 80)
 	hold(t, cluster)
+	inMembers(t, cluster)
 	held := bounds.Bounds{Min: 40, Max: 100}
 
 	plan, err := uninstall(install.Options{DryRun: true})
@@ -94,6 +116,9 @@ func restores(t *testing.T, cluster *stack.Cluster, before []string) {
 	const reports = "Deployment default/reports: replicas stay at 8, so that nothing is cut; its own number is 3: kubectl -n default scale Deployment/reports --replicas=3"
 	require.Contains(t, plan, "would restore "+reports)
 	require.Contains(t, plan, "would remove  Deployment plimsoll-system/plimsoll-scaler")
+	require.Contains(t, plan, "left          FederatedScale default/shop: minReplicas of the HPAs web in its clusters stay as they are")
+	require.NotContains(t, plan, "FederatedScale default/counted", "replicas stay, as they shall")
+	require.Contains(t, plan, "left          Headroom reserve: what it reserves stays in its clusters")
 	requireBounds(t, client, "calm", held, true)
 
 	require.NoError(t, client.AppsV1().Deployments("plimsoll-system").Delete(t.Context(), "plimsoll-scaler", metav1.DeleteOptions{}))
