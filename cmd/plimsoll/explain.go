@@ -21,18 +21,23 @@ import (
 func newExplain(stderr io.Writer) *cobra.Command {
 	f := &explainHPA{}
 	command := &cobra.Command{
-		Use:   "explain hpa/NAME | metric NAMESPACE/METRIC [OBJECT]",
-		Short: "Say why an HPA has the replicas and bounds that it has, or where a metric comes from",
+		Use:   "explain hpa/NAME | federatedscale/NAME | metric NAMESPACE/METRIC [OBJECT]",
+		Short: "Say why an HPA has its replicas and bounds, a cluster its share of a workload, or where a metric comes from",
 		Long: `explain hpa/NAME says what an HPA sees (with the age of the values and their rule), what it wants, which bounds it has
 and who decided them, everybody who asked for others and why they lost, what the HPA would do without Plimsoll, what
 changes next, and what is wrong: bounds that somebody else writes back, a floor that is not reached, a scaler that does
 not run. It computes with the scaler's own functions.
+
+explain federatedscale/NAME (or fscale/NAME) says how the replicas of a workload are divided over the clusters: each
+cluster's weight, its exact share, what it is to have and why it is not that share, who asks for the number, and what is
+going on.
 
 explain metric says what a metric is worth, how old it is, and which rule, query and source it comes from.
 
 The exit code is 0 also if something is wrong with the HPA; 1 if it cannot be explained; 2 for bad arguments.`,
 		Example: `  plimsoll explain hpa/shop
   plimsoll explain hpa shop -n live -o json
+  plimsoll explain fscale/shop -n live
   plimsoll explain metric live/online_users`,
 	}
 	f.add(command, stderr)

@@ -9,22 +9,24 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/clusters"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/hpa"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/target"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/upcoming"
 )
 
-// explainHPA are the flags of `explain hpa/NAME`.
+// explainHPA are the flags of `explain hpa/NAME` and `explain federatedscale/NAME`.
 type explainHPA struct {
 	kube   kubeFlags
 	output string
 }
 
 // explained are the kinds that `explain` takes besides metrics.
-var explained = [...]string{target.HPA}
+var explained = [...]string{target.HPA, target.Federated}
 
-// add makes the command explain HPAs.
+// add makes the command explain objects.
 func (f *explainHPA) add(command *cobra.Command, stderr io.Writer) {
 	command.Args = func(_ *cobra.Command, args []string) error {
 		_, err := f.ref(args)
@@ -48,7 +50,7 @@ func (f *explainHPA) add(command *cobra.Command, stderr io.Writer) {
 func (f *explainHPA) ref(args []string) (target.Ref, error) {
 	refs, err := target.Parse(args, explained[:]...)
 	if err == nil && len(refs) != 1 {
-		err = errors.New("name one object to explain: hpa/NAME, or metric NAMESPACE/METRIC")
+		err = errors.New("name one object to explain: hpa/NAME, federatedscale/NAME, or metric NAMESPACE/METRIC")
 	}
 	if err != nil {
 		return target.Ref{}, badInput{err}
@@ -70,6 +72,9 @@ func (f *explainHPA) run(ctx context.Context, out, stderr io.Writer, args []stri
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.kube.timeout)
 	defer cancel()
+	if ref.Kind == target.Federated {
+		return f.explainShares(ctx, out, cluster, ref.Name)
+	}
 	document, err := hpa.Explain(ctx, cluster, ref.Name)
 	if err != nil {
 		return target.Sentence(err)
@@ -78,5 +83,18 @@ func (f *explainHPA) run(ctx context.Context, out, stderr io.Writer, args []stri
 		return writeJSON(out, document)
 	}
 	_, err = io.WriteString(out, hpa.Text(document, upcoming.View{Zone: time.Local, Width: widthOf(out)}))
+	return err
+}
+
+// explainShares explains the division of a workload over clusters.
+func (f *explainHPA) explainShares(ctx context.Context, out io.Writer, hub *target.Cluster, name string) error {
+	explanation, err := clusters.Explain(ctx, hub, types.NamespacedName{Namespace: hub.Namespace, Name: name}, time.Now())
+	if err != nil {
+		return target.Sentence(err)
+	}
+	if f.output == "json" {
+		return writeJSON(out, explanation)
+	}
+	_, err = io.WriteString(out, clusters.ExplanationText(explanation, clusters.View{Now: time.Now(), Width: widthOf(out)}))
 	return err
 }

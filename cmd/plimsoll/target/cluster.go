@@ -66,6 +66,8 @@ func (c *Cluster) Names(ctx context.Context, kind string, selector labels.Select
 		list.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("ScaleScheduleList"))
 	case Forecast:
 		list.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("ScaleForecastList"))
+	case Federated:
+		list.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("FederatedScaleList"))
 	case Namespace:
 		list.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "NamespaceList"})
 		options.Namespace = ""

@@ -15,6 +15,7 @@ const (
 	Schedule  = "schedule"
 	Forecast  = "forecast"
 	Namespace = "namespace"
+	Federated = "federatedscale"
 )
 
 // Ref names one object.
@@ -32,6 +33,8 @@ func words(kind string) []string {
 		return []string{Schedule, "schedules", "scaleschedule", "scaleschedules", "ss", "scaleschedules.plimsoll.dev", "scaleschedule.plimsoll.dev"}
 	case Forecast:
 		return []string{Forecast, "forecasts", "scaleforecast", "scaleforecasts", "sf", "scaleforecasts.plimsoll.dev", "scaleforecast.plimsoll.dev"}
+	case Federated:
+		return []string{Federated, "federatedscales", "fscale", "federatedscales.plimsoll.dev", "federatedscale.plimsoll.dev"}
 	case Namespace:
 		return []string{Namespace, "namespaces", "ns"}
 	}
