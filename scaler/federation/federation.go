@@ -47,6 +47,7 @@ func Add(mgr manager.Manager, fleet *members.Fleet, o Options) error {
 	r := &reconciler{
 		client: mgr.GetClient(), fleet: fleet, events: mgr.GetEventRecorder("plimsoll-scaler"), metrics: newMetrics(), now: o.Now,
 		memos: map[types.NamespacedName]*memo{}, hung: hung{until: map[string]time.Time{}},
+		holders: holders{all: map[types.NamespacedName]bool{}},
 	}
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(r.metrics); err != nil {
@@ -66,6 +67,7 @@ type reconciler struct {
 	now     func() time.Time
 	hung    hung
 	queue   lateQueue
+	holders holders
 
 	mu    sync.Mutex
 	memos map[types.NamespacedName]*memo

@@ -96,14 +96,18 @@ func testFloors(p *play) {
 		p.annotate("berlin", "looked", fmt.Sprint(next))
 		p.floorBecomes("berlin", next)
 	}
-	clustertest.Eventually(p.t, "nothing is kept", func() error {
-		if kept := p.kept("berlin"); kept != nil {
-			return fmt.Errorf("%+v", kept)
-		}
-		return nil
-	})
-	require.NoError(p.t, p.tryApply("berlin", 4), "the field is its owner's again")
-	require.Equal(p.t, int32(4), p.floor("berlin"))
+	for name, base := range (counts{"berlin": 2, "paris": 3, "rome": 2}) {
+		clustertest.Eventually(p.t, "nothing is kept in "+name, func() error {
+			if kept := p.kept(name); kept != nil {
+				return fmt.Errorf("%+v", kept)
+			}
+			return nil
+		})
+		require.Equal(p.t, base, p.floor(name))
+	}
+	require.ErrorContains(p.t, p.tryApply("berlin", 4), `conflict with "tool"`, "who wrote it last has it")
+	require.NoError(p.t, p.tryApply("rome", 4), "the field is its owner's again")
+	require.Equal(p.t, int32(4), p.floor("rome"))
 }
 
 const applied = `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: shop},

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -36,10 +37,39 @@ func held(object client.Object) []string {
 // holds the bounds.
 const waitsFor = time.Minute
 
+// holders are the FederatedScales whose shares have been seen on HPAs of members, so that nobody looks for them in all
+// members else.
+type holders struct {
+	mu  sync.Mutex
+	all map[types.NamespacedName]bool
+}
+
+func (h *holders) add(key types.NamespacedName) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.all[key] = true
+}
+
+func (h *holders) has(key types.NamespacedName) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.all[key]
+}
+
+func (h *holders) remove(key types.NamespacedName) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.all, key)
+}
+
 // letGo gives the users' own minReplicas back where the share of a FederatedScale stands and is not to any more: it is gone,
 // or names other clusters, another HPA, or another mode. What it still divides is told by keep. It returns in how long to
 // look again; 0: nothing is left to be given back.
 func (r *reconciler) letGo(ctx context.Context, key types.NamespacedName, keep func(cluster, hpa string) bool) (time.Duration, error) {
+	if !r.holders.has(key) {
+		return 0, nil
+	}
+	r.holders.remove(key) // unless there is one
 	var again time.Duration
 	after := func(d time.Duration) {
 		if d > 0 && (again == 0 || d < again) {
@@ -55,6 +85,7 @@ func (r *reconciler) letGo(ctx context.Context, key types.NamespacedName, keep f
 		member := r.fleet.Member(cluster.Name)
 		if member == nil {
 			if cluster.Status.State == v1alpha1.MemberHealthy && !cluster.Spec.Suspend {
+				r.holders.add(key)
 				after(settled) // its caches are being filled
 			}
 			continue
@@ -66,6 +97,7 @@ func (r *reconciler) letGo(ctx context.Context, key types.NamespacedName, keep f
 		}
 		for j := range hpas.Items {
 			hpa := &hpas.Items[j]
+			r.holders.add(key)
 			switch {
 			case keep(cluster.Name, hpa.Name):
 			case cluster.Spec.Suspend || cluster.Status.State != v1alpha1.MemberHealthy || r.hung.is(cluster.Name):

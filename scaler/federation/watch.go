@@ -261,6 +261,7 @@ func (r *reconciler) changed(ctx context.Context, m *members.Member, object any)
 		r.addTargets(ctx, o.Namespace, indexValue(v1alpha1.DefaultTargetKind, o.Name))
 		r.addTargets(ctx, o.Namespace, hpaWorkload(o)[0])
 		if name := heldBy(o); name != "" { // it may be gone
+			r.holders.add(types.NamespacedName{Namespace: o.Namespace, Name: name})
 			r.queue.add(o.Namespace, name)
 		}
 	case *corev1.ResourceQuota:
