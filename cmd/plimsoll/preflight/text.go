@@ -108,6 +108,8 @@ func label(c Check) string {
 		return "nodes (new pods)"
 	case "quota":
 		return "quota (new pods)"
+	case "share", "members":
+		return c.Check + " (replicas)"
 	case "ramp":
 		return "ramp (floor)"
 	}
