@@ -87,6 +87,7 @@ type checker struct {
 	// federations are the targets that are divided over members; snapshots are the members', by name.
 	federations map[*target]*federation
 	snapshots   map[string]*capacity.Snapshot
+	hub         string // the member that is the hub; "": none is
 	out         Result
 }
 

@@ -7,8 +7,12 @@ import (
 	"fmt"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/members"
 	"github.com/plimsoll/plimsoll/policy/divide"
+	"github.com/plimsoll/plimsoll/policy/fit"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/capacity"
 	"github.com/plimsoll/plimsoll/scaler/record"
@@ -37,6 +41,7 @@ func (c *checker) divide() error {
 			c.snapshots[c.Members[i].Name] = capacity.New(in.Nodes, in.Pods)
 		}
 	}
+	c.hub = c.hubAmongMembers()
 	for _, t := range c.targets {
 		ref := t.hpa.Spec.ScaleTargetRef
 		scale := c.scaleOf(ref, t.hpa.Namespace)
@@ -63,6 +68,20 @@ func (c *checker) divide() error {
 		return fmt.Errorf("there is no MemberCluster %s; there are: %v", c.options.Lose, names)
 	}
 	return nil
+}
+
+// hubAmongMembers is the name of the member that is the hub, which has the same nodes then; "" if none is.
+func (w *World) hubAmongMembers() string {
+	own := map[types.UID]bool{}
+	for i := range w.Nodes {
+		own[w.Nodes[i].UID] = w.Nodes[i].UID != ""
+	}
+	for i := range w.Members {
+		if in := w.Members[i].Inside; in != nil && slices.ContainsFunc(in.Nodes, func(n corev1.Node) bool { return own[n.UID] }) {
+			return w.Members[i].Name
+		}
+	}
+	return ""
 }
 
 // federate finds the clusters of a FederatedScale as the scaler does: those that it names, or all that ever were Healthy.
@@ -221,15 +240,35 @@ func (f *federation) claimAt(one crew, sites map[string]*site) *claim {
 	return out
 }
 
-// sites are the members that are known, as they are before a moment.
-func (c *checker) sites() map[string]*site {
+// sites are the members that are known, as they are at a moment without what is divided: in the hub, which may be a member,
+// the other workloads come first.
+func (c *checker) sites(m moment) map[string]*site {
 	all := map[string]*site{}
 	for i := range c.Members {
-		if m := &c.Members[i]; m.Inside != nil {
-			all[m.Name] = &site{nodes: slices.Clone(c.snapshots[m.Name].Left()), allowance: m.Inside.allowance()}
+		one := &c.Members[i]
+		if one.Inside == nil {
+			continue
 		}
+		s := &site{nodes: slices.Clone(c.snapshots[one.Name].Left()), allowance: one.Inside.allowance()}
+		if one.Name == c.hub {
+			c.undivided(s, c.snapshots[one.Name], m.crews)
+		}
+		all[one.Name] = s
 	}
 	return all
+}
+
+// undivided books the pods of workloads that are not divided.
+func (*checker) undivided(s *site, snapshot *capacity.Snapshot, crews []crew) {
+	portions, demands := make([]*portion, len(crews)), make([]fit.Demand, len(crews))
+	for i, one := range crews {
+		portions[i] = &portion{site: s, pod: one.pod, shape: shapeOn(snapshot, one.pod).Shape}
+		demands[i] = fit.Demand{Shape: portions[i].shape, Count: one.place}
+		s.allowance.take(one.pod, one.create)
+	}
+	for i, placed := range fit.Place(s.nodes, demands, fit.Spread) {
+		s.take(portions[i], placed)
+	}
 }
 
 // rests says why nothing is written to the members for now; "" if it is.

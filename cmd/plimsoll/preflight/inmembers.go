@@ -91,7 +91,7 @@ func (c *checker) askedMembers() bool {
 
 // momentInMembers divides everything that one moment needs.
 func (c *checker) momentInMembers(m moment) map[*target]outcome {
-	sites := c.sites()
+	sites := c.sites(m)
 	all := map[*target]outcome{}
 	claims := make([]*claim, len(m.divided))
 	for i, one := range m.divided {

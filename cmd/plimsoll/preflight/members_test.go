@@ -268,6 +268,16 @@ func TestMembers(t *testing.T) {
 			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / warning"},
 			verdict: preflight.OK, says: []string{"set mode: Enforce before the event"},
 		},
+		"the hub is a member, and has workloads of its own": {
+			floor: 12, change: func(t *testing.T, w world) {
+				own := read(t, fmt.Sprintf(event, "sale", "targetRef: {name: cart}", "minReplicas: 5, rampUp: 30m"), fmt.Sprintf(hpa, "cart", 20), fmt.Sprintf(deployment, "cart", oneCore, ""), nodes(1))
+				w.Event, w.HPAs, w.Workloads, w.Nodes = append(w.Event, own.Event...), append(w.HPAs, own.HPAs...), own.Workloads, own.Nodes
+				w.Nodes[0].UID, w.berlin.Inside.Nodes[0].UID = "a", "a"
+			},
+			want: []string{
+				"maxReplicas shop/cart 5/20 ok", "nodes shop/cart 5/5 ok", "share shop/web in berlin 8/3 short", "share shop/web in paris 4/4 ok", "members shop/web 12/11 short",
+			}, verdict: preflight.Short,
+		},
 		"another event of the hub competes": {
 			floor: 12, change: func(t *testing.T, w world) {
 				other := read(t, fmt.Sprintf(event, "other", "targetRef: {name: cart}", "minReplicas: 6, rampUp: 30m"), hubHPA("cart", 20))
@@ -292,8 +302,11 @@ func TestMembers(t *testing.T) {
 			got = slices.DeleteFunc(got, func(s string) bool { return s == fmt.Sprintf("maxReplicas shop/web %d/60 ok", tc.floor) })
 			require.Equal(t, tc.want, got)
 			require.Equal(t, tc.verdict, r.Verdict)
+			moves := slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "members") && strings.HasSuffix(s, "warning") })
 			var out bytes.Buffer
 			require.NoError(t, r.WriteTable(&out))
+			require.Equal(t, tc.verdict == preflight.OK && !moves, strings.Contains(out.String(), "It fits."))
+			require.Equal(t, tc.verdict == preflight.OK && moves, strings.Contains(out.String(), "It fits, but not as divided"))
 			for _, part := range tc.says {
 				require.Contains(t, out.String(), part)
 			}
