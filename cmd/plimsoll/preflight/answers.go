@@ -109,7 +109,7 @@ func (c *checker) quotas(moments []moment) {
 
 func (c *checker) quotaCheck(key string, n quotaNeed, at time.Time) Check {
 	check := Check{Check: "quota", For: key, Need: quantity(n.name, n.need), Have: quantity(n.name, max(n.left, 0)), State: OK, When: c.when(at)}
-	if check.ToDo = n.toDo(); check.ToDo != "" {
+	if check.ToDo = n.advice(); check.ToDo != "" {
 		check.State = Short
 	}
 	return check

@@ -32,7 +32,7 @@ type Options struct {
 // State is what came of a check.
 type State string
 
-// The states. A warning is not about room.
+// The states. With a warning it fits all the same.
 const (
 	OK      State = "ok"
 	Short   State = "short"

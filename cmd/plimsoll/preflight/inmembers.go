@@ -213,18 +213,18 @@ func (o outcome) shareToDo(i int) string {
 		return fmt.Sprintf("it is not known whether %d more replicas of %s fit in %s, which counts as full: %s", short, o.claim.name, member, one.unknown)
 	}
 	text := fmt.Sprintf("%d of the %d replicas of %s in %s have no place there, for lack of %s", short, p.share, o.claim.name, member, p.lack())
-	var advice []string
+	var help []string
 	if slices.Contains(p.missing, "quota") {
 		for _, n := range o.needs[i] {
-			if toDo := n.toDo(); toDo != "" && slices.Contains(n.targets, o.claim.name) {
-				advice = append(advice, toDo)
+			if advice := n.advice(); advice != "" && slices.Contains(n.targets, o.claim.name) {
+				help = append(help, advice)
 			}
 		}
 	}
 	if p.lackNodes > 0 {
-		advice = append(advice, moreNodes(p.site.nodes, one.shape.Shape, p.lackNodes))
+		help = append(help, moreNodes(p.site.nodes, one.shape.Shape, p.lackNodes))
 	}
-	return text + ": " + strings.Join(advice, "; ")
+	return text + ": " + strings.Join(help, "; ")
 }
 
 // lack says in words what is missing, and how much of it.

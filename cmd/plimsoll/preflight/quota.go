@@ -123,8 +123,8 @@ type quotaNeed struct {
 	targets    []string
 }
 
-// toDo says what to do about a quota that refuses pods; "" if it does not.
-func (n quotaNeed) toDo() string {
+// advice says what to do about a quota that refuses pods; "" if it does not.
+func (n quotaNeed) advice() string {
 	short := n.need - n.left
 	switch {
 	case n.missing != "":
