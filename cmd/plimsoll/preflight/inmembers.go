@@ -247,7 +247,7 @@ func (p *portion) lack() string {
 func (one *cluster) detail(p *portion) string {
 	parts := []string{fmt.Sprintf("%d are there now", p.has)}
 	if one.unknown != "" {
-		parts = []string{fmt.Sprintf("%d were there when it was last seen", p.has), one.unknown}
+		parts = []string{one.unknown, fmt.Sprintf("counted are %d that it had when it was last seen", p.has)}
 	}
 	if one.pod != nil {
 		parts = append(parts, one.shape.text(one.pod))

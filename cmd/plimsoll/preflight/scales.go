@@ -119,7 +119,7 @@ func (w *World) LoadMembers(ctx context.Context, hub client.Client, o members.Op
 		if err := unknown[cluster.Name]; err != nil {
 			m.Unknown = err.Error()
 			if errors.Is(err, members.ErrNoRight) {
-				w.Unread[unreadSecrets] = o.Secrets
+				w.Unread[unreadSecrets], m.Unknown = o.Secrets, members.ErrNoRight.Error() // the same for all of them
 			}
 		}
 		w.Members = append(w.Members, m)
