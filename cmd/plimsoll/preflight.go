@@ -19,6 +19,7 @@ import (
 // preflightFlags are the flags of `preflight`.
 type preflightFlags struct {
 	kube    kubeFlags
+	members memberFlags
 	files   []string
 	at      string
 	ahead   time.Duration
@@ -31,21 +32,30 @@ func newPreflight(stderr io.Writer) *cobra.Command {
 	f := &preflightFlags{}
 	command := &cobra.Command{
 		Use:   "preflight -f EVENT.yaml [-f MORE.yaml...]",
-		Short: "Say whether a planned event fits: maxReplicas, quotas, and what is left of the nodes",
+		Short: "Say whether a planned event fits: maxReplicas, quotas, and what is left of the nodes, in all members",
 		Long: `preflight looks at the ScaleSchedules in the files as if they were applied, together with everything that is scheduled
 in the cluster at the same time, and says whether the replicas that they ask for fit: into the maxReplicas of the HPAs,
 into the ResourceQuotas and LimitRanges of their namespaces, and onto the nodes with what the pods there leave of them.
 It says when the ramps begin, and warns of floors that jump more than twofold. It changes nothing.
+
+A workload that is divided over member clusters (a FederatedScale, which the event or the HPA of the event scales) is divided
+as the hub would, and looked at in every member: its nodes with what the pods there leave of them (the reserve of a Headroom
+is free: it gives way), the ResourceQuotas of the namespace, and the maxReplicas of the cluster or, with divide: Bounds, of the
+member's own HPA. What does not fit as divided is passed on as the hub would, and it is said what is missing, where it
+would be moved, and what fits nowhere. Members that are not Healthy, or do not answer, count as full, and as unknown. Members
+are asked with the kubeconfigs of the hub's scaler. --lose says whether it fits without one of them.
 
 Objects in the files win over those of the cluster: an HPA or a Deployment that is to change goes there too. With
 --offline only the files count: give HPAs, Deployments, and for the nodes' check the output of
 "kubectl get nodes,pods,resourcequotas,limitranges -A -o yaml".
 
 The exit code is 0 if it fits, 1 if it does not or if a check could not be made, 2 if the files or flags are wrong.
-It needs to list scaleschedules, horizontalpodautoscalers, pods, nodes, resourcequotas and limitranges; what may not be
-read makes a check unknown, never ok.`,
+It needs to list scaleschedules, horizontalpodautoscalers, pods, nodes, resourcequotas and limitranges; for divided
+workloads also to get federatedscales, to list memberclusters, and to get secrets in the namespace of the members' kubeconfigs.
+What may not be read makes a check unknown, never ok.`,
 		Example: `  plimsoll preflight -f event.yaml
   plimsoll preflight -f event.yaml -f hpa.yaml --at 2026-11-11T00:00:00+08:00 -o json
+  plimsoll preflight -f event.yaml --lose berlin
   kubectl get hpa,deployments,nodes,pods -A -o yaml > cluster.yaml; plimsoll preflight -f event.yaml -f cluster.yaml --offline`,
 		Args: func(c *cobra.Command, args []string) error { return badInput{cobra.NoArgs(c, args)}.orNil() },
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -54,6 +64,7 @@ read makes a check unknown, never ok.`,
 	}
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return badInput{err} })
 	f.kube.add(command)
+	f.members.add(command, &f.kube)
 	addOutput(command, &f.output)
 	flags := command.Flags()
 	flags.StringArrayVarP(&f.files, "filename", "f", nil, "YAML with the event's ScaleSchedules, and whatever is to be changed with it; - reads standard input; repeatable")
@@ -98,7 +109,7 @@ func (f *preflightFlags) run(ctx context.Context, in io.Reader, out, stderr io.W
 }
 
 func (f *preflightFlags) options(now time.Time) (preflight.Options, error) {
-	o := preflight.Options{Now: now, For: f.ahead, Lead: f.lead}
+	o := preflight.Options{Now: now, For: f.ahead, Lead: f.lead, Lose: f.members.lose}
 	if err := checkOutput(f.output); err != nil {
 		return o, err
 	}
@@ -114,6 +125,8 @@ func (f *preflightFlags) options(now time.Time) (preflight.Options, error) {
 		return o, errors.New("give the event with -f EVENT.yaml")
 	case f.ahead <= 0 || f.ahead > 400*24*time.Hour:
 		return o, fmt.Errorf("--for %s must be above 0 and at most 9600h", f.ahead)
+	case f.offline && f.members.lose != "":
+		return o, errors.New("--lose asks the members, so it does not go with --offline")
 	case f.lead < 0 || f.lead > 24*time.Hour:
 		return o, fmt.Errorf("--lead %s must be between 0 and 24h", f.lead)
 	}
@@ -148,10 +161,20 @@ func (f *preflightFlags) world(ctx context.Context, in io.Reader, stderr io.Writ
 	if cluster == nil {
 		return world, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.kube.timeout)
+	ctx, cancel := context.WithTimeout(ctx, f.kube.timeout+f.members.Timeout)
 	defer cancel()
-	if err := world.Load(ctx, cluster.Client); err != nil {
+	if err := f.load(ctx, world, cluster); err != nil {
 		return nil, target.Sentence(err)
 	}
 	return world, nil
+}
+
+// load adds what the cluster says, and after it what its members say.
+func (f *preflightFlags) load(ctx context.Context, world *preflight.World, cluster *target.Cluster) error {
+	asking, cancel := context.WithTimeout(ctx, f.kube.timeout)
+	defer cancel()
+	if err := world.Load(asking, cluster.Client); err != nil {
+		return err
+	}
+	return world.LoadMembers(ctx, cluster.Client, f.members.Options)
 }

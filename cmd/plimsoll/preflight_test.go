@@ -62,6 +62,7 @@ func TestPreflightExitCodes(t *testing.T) {
 		"no such time":   {[]string{"-f", fits, "--offline", "--at", "tomorrow"}, 2, "", "is not a time with an offset"},
 		"nothing then":   {[]string{"-f", fits, "--offline", "--at", "2026-11-11T03:00:00Z"}, 2, "", "no window of it is on"},
 		"on the ramp":    {[]string{"-f", short, "--offline", "--at", "2026-11-11T18:45:00Z"}, 0, "It fits.", ""},
+		"lost offline":   {[]string{"-f", fits, "--offline", "--lose", "berlin"}, 2, "", "it does not go with --offline"},
 		"unknown flag":   {[]string{"--nodes"}, 2, "", "unknown flag"},
 		"unknown output": {[]string{"-f", fits, "--offline", "-o", "xml"}, 2, "", "use table or json"},
 		"no cluster":     {[]string{"-f", fits}, 1, "", "no API server answers"},
@@ -84,6 +85,8 @@ func TestPreflightExitCodes(t *testing.T) {
 	require.Equal(t, []string{"nodes", "9", "8", "short"}, []string{answer.Checks[1].Check, answer.Checks[1].Need, answer.Checks[1].Have, answer.Checks[1].State})
 	_, stdout, _ = execute(t, cobra.ShellCompRequestCmd, "preflight", "-f", "")
 	require.Contains(t, stdout, "yaml")
+	_, stdout, _ = execute(t, cobra.ShellCompRequestCmd, "preflight", "--lose", "")
+	require.Equal(t, ":4\n", stdout, "no names without a cluster, and no file names")
 	_, stdout, _ = execute(t, cobra.ShellCompRequestCmd, "lint", "")
 	require.Contains(t, stdout, "yaml")
 }

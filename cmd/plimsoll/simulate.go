@@ -21,12 +21,11 @@ import (
 
 // simulateFlags are the flags of `simulate`.
 type simulateFlags struct {
-	kube        kubeFlags
-	lose, surge string
-	secrets     string
-	output      string
-	perMember   time.Duration
-	percent     int64
+	kube    kubeFlags
+	members memberFlags
+	surge   string
+	output  string
+	percent int64
 }
 
 func newSimulate(stderr io.Writer) *cobra.Command {
@@ -51,42 +50,17 @@ The exit code is 0 if all of it fits, 1 if not or if the hub cannot be asked, 2 
 	}
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return badInput{err} })
 	f.kube.add(command)
-	flags := command.Flags()
-	flags.StringVar(&f.lose, "lose", "", "name of the MemberCluster that is lost")
-	flags.StringVar(&f.surge, "surge", "", "how much demand there is: 2x, 1.5x, or what is added: 20%")
-	flags.StringVar(&f.secrets, "members-namespace", clusters.DefaultSecrets, "namespace of the members' kubeconfigs")
-	flags.DurationVar(&f.perMember, "member-timeout", 10*time.Second, "how long to wait for one member")
+	f.members.add(command, &f.kube)
+	command.Flags().StringVar(&f.surge, "surge", "", "how much demand there is: 2x, 1.5x, or what is added: 20%")
 	addOutput(command, &f.output)
-	_ = command.RegisterFlagCompletionFunc("lose", func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		return f.members(c.Context()), cobra.ShellCompDirectiveNoFileComp
-	})
 	return command
-}
-
-// members are the names of all members; none if they cannot be had.
-func (f *simulateFlags) members(ctx context.Context) []string {
-	hub, err := f.kube.connect(io.Discard)
-	if err != nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	loaded, err := clusters.Load(ctx, hub)
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for i := range loaded.Members {
-		names = append(names, loaded.Members[i].Name)
-	}
-	return names
 }
 
 func (f *simulateFlags) check() error {
 	if err := checkOutput(f.output); err != nil {
 		return err
 	}
-	if (f.lose == "") == (f.surge == "") {
+	if (f.members.lose == "") == (f.surge == "") {
 		return badInput{errors.New("say either which cluster is lost (--lose berlin) or how large a surge is (--surge 2x)")}
 	}
 	if f.surge == "" {
@@ -132,14 +106,14 @@ func (f *simulateFlags) run(ctx context.Context, out, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.kube.timeout+f.perMember)
+	ctx, cancel := context.WithTimeout(ctx, f.kube.timeout+f.members.Timeout)
 	defer cancel()
 	loaded, err := clusters.Load(ctx, hub)
 	if err != nil {
 		return target.Sentence(err)
 	}
-	world := clusters.Ask(ctx, hub, loaded, f.secrets, f.perMember)
-	answer, err := clusters.Simulate(ctx, world, clusters.Question{Lose: f.lose, Surge: f.percent}, time.Now())
+	world := clusters.Ask(ctx, hub, loaded, f.members.Options)
+	answer, err := clusters.Simulate(ctx, world, clusters.Question{Lose: f.members.lose, Surge: f.percent}, time.Now())
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,8 @@ func TestSurgePercent(t *testing.T) {
 }
 
 func TestSimulateAsksForOneThing(t *testing.T) {
-	for _, f := range []*simulateFlags{{output: "table"}, {output: "table", lose: "berlin", surge: "2x"}, {output: "yaml", lose: "berlin"}, {output: "table", surge: "many"}} {
+	berlin := memberFlags{lose: "berlin"}
+	for _, f := range []*simulateFlags{{output: "table"}, {output: "table", members: berlin, surge: "2x"}, {output: "yaml", members: berlin}, {output: "table", surge: "many"}} {
 		require.ErrorAs(t, f.check(), new(badInput))
 	}
 	f := simulateFlags{output: "table", surge: "2x"}

@@ -16,7 +16,7 @@ import (
 // maxima compares what is asked for with what the HPAs allow.
 func (c *checker) maxima() {
 	for _, t := range c.eventTargets() {
-		if owner := c.owner(t); owner != "" {
+		if owner := c.owner(t.hpa.Namespace, t.hpa.Kind, t.hpa.Name); standsFor(t.hpa) && owner != "" {
 			c.add(Check{Check: "target", For: t.name(), State: Short,
 				ToDo: fmt.Sprintf("the %s %s is scaled by the HPA %s, so a schedule of its replicas is refused: name the HPA as the target", t.hpa.Kind, t.name(), owner)})
 		}
@@ -58,6 +58,7 @@ func (c *checker) room(moments []moment) {
 	for _, t := range c.eventTargets() {
 		one := c.known[t]
 		switch {
+		case c.federations[t] != nil: // its pods are in the members
 		case one.pod == nil:
 			ref := t.hpa.Spec.ScaleTargetRef
 			c.add(Check{Check: "nodes", For: t.name(), State: Unknown,
@@ -108,16 +109,8 @@ func (c *checker) quotas(moments []moment) {
 
 func (c *checker) quotaCheck(key string, n quotaNeed, at time.Time) Check {
 	check := Check{Check: "quota", For: key, Need: quantity(n.name, n.need), Have: quantity(n.name, max(n.left, 0)), State: OK, When: c.when(at)}
-	short := n.need - n.left
-	switch {
-	case n.missing != "":
+	if check.ToDo = n.advice(); check.ToDo != "" {
 		check.State = Short
-		check.ToDo = fmt.Sprintf("ResourceQuota %s/%s counts %s, and the container %s states none: such pods are refused; set it in the pod template, or a default in a LimitRange",
-			n.quota.Namespace, n.quota.Name, n.name, n.missing)
-	case short > 0 && n.need > 0:
-		check.State = Short
-		check.ToDo = fmt.Sprintf("raise %s of ResourceQuota %s/%s by %s, from %s to at least %s, for the new pods of %s",
-			n.name, n.quota.Namespace, n.quota.Name, quantity(n.name, short), quantity(n.name, n.hard), quantity(n.name, n.hard+short), strings.Join(n.targets, ", "))
 	}
 	return check
 }
@@ -193,30 +186,18 @@ func everything(demands []fit.Demand, placed []fit.Placement) bool {
 }
 
 func (c *checker) shapeOf(one crew) fit.Shape {
-	on, cached := c.on[one.target]
+	of, cached := c.shapes[one.target]
 	if !cached {
-		var refusals map[string]int
-		on, refusals = c.snapshot.Eligible(one.pod)
-		c.on[one.target], c.leftOut[one.target] = on, counted(refusals)
+		of = shapeOn(c.snapshot, one.pod)
+		c.shapes[one.target] = of
 	}
-	shape := fit.Shape{Requests: capacity.Requests(&one.pod.Spec), Nodes: on}
-	if capacity.OnePerNode(one.pod) != nil {
-		shape.PerNode = 1
-	}
-	return shape
+	return of.Shape
 }
 
 // detail says what was counted of one pod and which nodes were not.
 func (c *checker) detail(one crew) string {
-	shape := c.shapeOf(one)
-	text := fmt.Sprintf("a pod requests %s; %d of %d nodes are for it", requestsText(shape.Requests), len(shape.Nodes), len(c.Nodes))
-	if left := c.leftOut[one.target]; left != "" {
-		text += " (not: " + left + ")"
-	}
-	if rules := capacity.Uncounted(one.pod); len(rules) > 0 {
-		text += "; not counted: " + strings.Join(rules, ", ")
-	}
-	return text
+	c.shapeOf(one)
+	return c.shapes[one.target].text(one.pod)
 }
 
 func requestsText(r fit.Resources) string {
@@ -238,19 +219,7 @@ func (c *checker) nodesToDo(one crew, short int64, d fit.Demand, packed bool) st
 	if packed {
 		return text + "they would only if all pods were packed as tightly as possible, which the scheduler does not do by itself; add a node, or ask for less"
 	}
-	var most int64
-	for _, i := range d.Nodes {
-		alone := d.Shape
-		alone.Nodes = nil
-		most = max(most, fit.Capacity([]fit.Node{empty(c.nodes[i])}, alone))
-	}
-	switch {
-	case len(d.Nodes) == 0:
-		return text + "no node is for them; see the nodes that are left out, the pods' nodeSelector, affinity and tolerations"
-	case most == 0:
-		return text + "not even an empty node of those that are for them takes one; ask for less in the pod template, or add larger nodes"
-	}
-	return fmt.Sprintf("%sadd %d more nodes like the largest there (an empty one takes %d of them), ask for less, or make room", text, (short+most-1)/most, most)
+	return text + moreNodes(c.nodes, d.Shape, short)
 }
 
 // ramps warns of floors that jump.

@@ -26,12 +26,13 @@ type Options struct {
 	At   time.Time
 	For  time.Duration
 	Lead time.Duration // from a decision to Ready pods; ramps begin that much earlier. 0: as measured
+	Lose string        // name of a member cluster that is taken for lost; "": none
 }
 
 // State is what came of a check.
 type State string
 
-// The states. A warning is not about room.
+// The states. With a warning it fits all the same.
 const (
 	OK      State = "ok"
 	Short   State = "short"
@@ -41,8 +42,9 @@ const (
 
 // Check is one question and its answer. Need and Have are quantities as in manifests.
 type Check struct {
-	Check  string     `json:"check"` // maxReplicas, quota, limits, nodes, ramp, target
+	Check  string     `json:"check"` // maxReplicas, quota, limits, nodes, ramp, target, share, members
 	For    string     `json:"for"`   // namespace/name of an HPA, or namespace/name resource of a quota
+	Member string     `json:"member,omitempty"`
 	Need   string     `json:"need,omitempty"`
 	Have   string     `json:"have,omitempty"`
 	State  State      `json:"state"`
@@ -56,7 +58,9 @@ type Result struct {
 	Verdict State    `json:"verdict"` // ok, short or unknown
 	Windows []Window `json:"windows"`
 	Checks  []Check  `json:"checks"`
-	Notes   []string `json:"notes,omitempty"`
+	// Divisions are those of workloads that are divided over member clusters, at the worst moment of each.
+	Divisions []Division `json:"divisions,omitempty"`
+	Notes     []string   `json:"notes,omitempty"`
 }
 
 // crew is what one target needs at one moment.
@@ -79,14 +83,20 @@ type checker struct {
 	// snapshot is of the nodes and pods; nodes is what it has left.
 	snapshot *capacity.Snapshot
 	nodes    []fit.Node
-	on       map[*target][]int
-	leftOut  map[*target]string
-	out      Result
+	shapes   map[*target]shape
+	// federations are the targets that are divided over members; snapshots are the members', by name.
+	federations map[*target]*federation
+	snapshots   map[string]*capacity.Snapshot
+	hub         string // the member that is the hub; "": none is
+	out         Result
 }
 
 // Examine answers. Its errors mean that the files ask for nothing that can be looked at.
 func Examine(w *World, o Options) (Result, error) {
-	c := checker{World: w, options: o, zones: &schedule.Zones{}, known: map[*target]crew{}, on: map[*target][]int{}, leftOut: map[*target]string{}}
+	c := checker{
+		World: w, options: o, zones: &schedule.Zones{}, known: map[*target]crew{}, shapes: map[*target]shape{},
+		federations: map[*target]*federation{}, snapshots: map[string]*capacity.Snapshot{},
+	}
 	if err := c.find(); err != nil {
 		return Result{}, err
 	}
@@ -106,7 +116,11 @@ func Examine(w *World, o Options) (Result, error) {
 		t.look(stretches)
 	}
 	c.maxima()
-	c.room(c.moments())
+	moments := c.moments()
+	if slices.ContainsFunc(c.eventTargets(), func(t *target) bool { return c.federations[t] == nil }) {
+		c.room(moments)
+	}
+	c.inMembers(moments)
 	c.ramps()
 	c.conclude()
 	return c.out, nil
@@ -128,6 +142,9 @@ func (c *checker) find() error {
 		if slices.ContainsFunc(c.targets, func(t *target) bool { return appliesTo(s, t.hpa) }) {
 			continue
 		}
+		if why, unread := c.Unread[unreadScales]; unread && s.Spec.TargetRef.IsWorkload() && s.Spec.TargetRef.Kind == kindScale {
+			return fmt.Errorf("the ScaleSchedule %s/%s is for the FederatedScale %s, which may not be read: %s", s.Namespace, s.Name, s.Spec.TargetRef.Name, why)
+		}
 		if ref := s.Spec.TargetRef; ref != nil {
 			return fmt.Errorf("the ScaleSchedule %s/%s is for the %s %s, which does not exist in namespace %s, and is not among the files",
 				s.Namespace, s.Name, ref.WithDefaults().Kind, ref.Name, s.Namespace)
@@ -137,7 +154,7 @@ func (c *checker) find() error {
 	for _, t := range c.targets {
 		c.known[t] = c.crewOf(t)
 	}
-	return nil
+	return c.divide()
 }
 
 func (c *checker) eventTargets() []*target {
@@ -166,9 +183,10 @@ func (c *checker) crewOf(t *target) crew {
 
 // moment is a time at which the event is on, and what is needed then.
 type moment struct {
-	at    time.Time
-	crews []crew
-	pods  int64
+	at      time.Time
+	crews   []crew
+	divided []crew // over members: only target and step are set
+	pods    int64
 }
 
 // moments are the times at which the most is needed: every other time needs no more of anything than one of them.
@@ -185,10 +203,15 @@ func (c *checker) moments() []moment {
 		m := moment{at: at}
 		for _, t := range c.targets {
 			one := c.known[t]
+			one.step = t.at(at)
+			if divided := c.federations[t]; divided != nil {
+				m.divided = append(m.divided, one)
+				m.pods += max(int64(one.step.want)-divided.has(), 0)
+				continue
+			}
 			if one.pod == nil {
 				continue
 			}
-			one.step = t.at(at)
 			one.create, one.place = max(int64(one.step.want)+one.create, 0), max(int64(one.step.want)+one.place, 0)
 			m.crews = append(m.crews, one)
 			m.pods += one.place
@@ -212,12 +235,17 @@ func (c *checker) moments() []moment {
 
 // within says whether another moment needs at least as much of everything.
 func (m moment) within(other moment) bool {
-	for i := range m.crews {
-		if m.crews[i].step.want > other.crews[i].step.want {
-			return false
+	return !asksMore(m.crews, other.crews) && !asksMore(m.divided, other.divided)
+}
+
+// asksMore says whether any of the crews asks for more than at another moment, at which they are the same ones.
+func asksMore(crews, other []crew) bool {
+	for i := range crews {
+		if crews[i].step.want > other[i].step.want {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 func (c *checker) add(check Check) { c.out.Checks = append(c.out.Checks, check) }

@@ -84,13 +84,10 @@ func (w *World) workloadTargets() []autoscalingv2.HorizontalPodAutoscaler {
 	return all
 }
 
-// owner is the HPA that scales the workload which a target stands for; "" without one.
-func (w *World) owner(t *target) string {
-	if !standsFor(t.hpa) {
-		return ""
-	}
+// owner is the HPA that scales a workload; "" without one.
+func (w *World) owner(namespace, kind, name string) string {
 	for i := range w.HPAs {
-		if ref := w.HPAs[i].Spec.ScaleTargetRef; w.HPAs[i].Namespace == t.hpa.Namespace && ref.Kind == t.hpa.Kind && ref.Name == t.hpa.Name {
+		if ref := w.HPAs[i].Spec.ScaleTargetRef; w.HPAs[i].Namespace == namespace && ref.Kind == kind && ref.Name == name {
 			return w.HPAs[i].Name
 		}
 	}

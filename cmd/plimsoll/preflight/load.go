@@ -182,6 +182,9 @@ func (l *loader) workloads() error {
 }
 
 func (l *loader) fetch(namespace, version, kind, name string) error {
+	if isScale(version, kind) {
+		return l.scale(client.ObjectKey{Namespace: namespace, Name: name})
+	}
 	if l.workload(namespace, kind, name) != nil {
 		return nil
 	}

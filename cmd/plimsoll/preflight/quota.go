@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 
+	"github.com/plimsoll/plimsoll/policy/divide"
 	"github.com/plimsoll/plimsoll/policy/fit"
 	"github.com/plimsoll/plimsoll/scaler/capacity"
 )
@@ -122,17 +123,27 @@ type quotaNeed struct {
 	targets    []string
 }
 
+// advice says what to do about a quota that refuses pods; "" if it does not.
+func (n quotaNeed) advice() string {
+	short := n.need - n.left
+	switch {
+	case n.missing != "":
+		return fmt.Sprintf("ResourceQuota %s/%s counts %s, and the container %s states none: such pods are refused; set it in the pod template, or a default in a LimitRange",
+			n.quota.Namespace, n.quota.Name, n.name, n.missing)
+	case short > 0 && n.need > 0:
+		return fmt.Sprintf("raise %s of ResourceQuota %s/%s by %s, from %s to at least %s, for the new pods of %s",
+			n.name, n.quota.Namespace, n.quota.Name, quantity(n.name, short), quantity(n.name, n.hard), quantity(n.name, n.hard+short), strings.Join(n.targets, ", "))
+	}
+	return ""
+}
+
 // quotaNeeds works out all quotas for the new pods of one moment.
 func (w *World) quotaNeeds(crews []crew) []quotaNeed {
 	var all []quotaNeed
 	for i := range w.Quotas {
 		quota := &w.Quotas[i]
-		hard := quota.Status.Hard
-		if len(hard) == 0 {
-			hard = quota.Spec.Hard
-		}
-		for name, q := range hard {
-			n := quotaNeed{quota: quota, name: name, hard: capacity.Amounts(corev1.ResourceList{base(name): q})[string(base(name))]}
+		for name, hard := range hardOf(quota) {
+			n := quotaNeed{quota: quota, name: name, hard: hard}
 			sum := fit.Resources{}
 			for _, c := range crews {
 				if amount, counted := charge(name, &c.pod.Spec); counted && c.target.hpa.Namespace == quota.Namespace && covers(quota, &c.pod.Spec) && c.create > 0 {
@@ -211,4 +222,71 @@ func breaks(item corev1.LimitRangeItem, requests, limits fit.Resources) string {
 		}
 	}
 	return ""
+}
+
+// allowance is what the quotas of one cluster still let through, while pods are planned for it.
+type allowance struct {
+	world *World
+	left  map[*corev1.ResourceQuota]fit.Resources // by the quota's names of resources
+}
+
+func (w *World) allowance() *allowance {
+	a := &allowance{world: w, left: map[*corev1.ResourceQuota]fit.Resources{}}
+	for i := range w.Quotas {
+		quota := &w.Quotas[i]
+		a.left[quota] = fit.Resources{}
+		for name, amount := range hardOf(quota) {
+			a.left[quota][string(name)] = amount - w.used(quota, name)
+		}
+	}
+	return a
+}
+
+// more is how many more pods like this one the quotas of its namespace let through.
+func (a *allowance) more(pod *corev1.Pod) int64 {
+	most := int64(divide.MaxReplicas)
+	a.each(pod, func(left fit.Resources, name corev1.ResourceName, amount int64) {
+		switch {
+		case unstated(name, pod) != "":
+			most = 0
+		case amount > 0:
+			most = min(most, max(left[string(name)], 0)/amount)
+		}
+	})
+	return most
+}
+
+// take books pods; fewer than 0 gives them back.
+func (a *allowance) take(pod *corev1.Pod, count int64) {
+	a.each(pod, func(left fit.Resources, name corev1.ResourceName, amount int64) {
+		left[string(name)] -= fit.Resources{"": amount}.Times(count)[""]
+	})
+}
+
+// each goes through what pods like this one take of the quotas.
+func (a *allowance) each(pod *corev1.Pod, do func(left fit.Resources, name corev1.ResourceName, amount int64)) {
+	for i := range a.world.Quotas {
+		quota := &a.world.Quotas[i]
+		if quota.Namespace != pod.Namespace || !covers(quota, &pod.Spec) {
+			continue
+		}
+		for name := range hardOf(quota) {
+			if amount, counted := charge(name, &pod.Spec); counted {
+				do(a.left[quota], name, amount)
+			}
+		}
+	}
+}
+
+// hardOf are the limits of a quota, in the units of capacity.Amounts.
+func hardOf(quota *corev1.ResourceQuota) map[corev1.ResourceName]int64 {
+	hard := quota.Status.Hard
+	if len(hard) == 0 {
+		hard = quota.Spec.Hard
+	}
+	out := make(map[corev1.ResourceName]int64, len(hard))
+	for name, q := range hard {
+		out[name] = capacity.Amounts(corev1.ResourceList{base(name): q})[string(base(name))]
+	}
+	return out
 }

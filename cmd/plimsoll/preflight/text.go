@@ -5,6 +5,7 @@ package preflight
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -78,7 +79,11 @@ func (r Result) WriteTable(out io.Writer) error {
 	if r.Verdict != OK {
 		return nil // the caller says so as an error
 	}
-	_, err := fmt.Fprintln(out, "\nIt fits.")
+	end := "\nIt fits."
+	if slices.ContainsFunc(r.Divisions, func(d Division) bool { return d.Moved > 0 }) {
+		end = "\nIt fits, but not as divided: only after replicas have been moved between members."
+	}
+	_, err := fmt.Fprintln(out, end)
 	return err
 }
 
@@ -108,6 +113,8 @@ func label(c Check) string {
 		return "nodes (new pods)"
 	case "quota":
 		return "quota (new pods)"
+	case "share", "members":
+		return c.Check + " (replicas)"
 	case "ramp":
 		return "ramp (floor)"
 	}

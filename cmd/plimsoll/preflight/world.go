@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package preflight says before a planned event whether it fits: into the HPAs' maxReplicas, the namespaces' quotas, and
-// what the nodes have left. Read and Load collect what is known from files and from a cluster; Examine is arithmetic on it.
+// what the nodes have left; of workloads that are divided over member clusters also there. Read, Load and LoadMembers collect
+// what is known from files and from clusters; Examine is arithmetic on it.
 package preflight
 
 import (
@@ -34,6 +35,8 @@ type World struct {
 	Quotas    []corev1.ResourceQuota
 	Limits    []corev1.LimitRange
 	Nodes     []corev1.Node
+	Scales    []v1alpha1.FederatedScale // that schedules or the HPAs of schedules name
+	Members   []Member                  // the member clusters, by name
 	// Leads are the measured times from a decision to Ready pods, by namespace/name of the HPA.
 	Leads map[string]time.Duration
 	// Unread says of a kind ("nodes") why it could not be read. Checks that need it are unknown.
@@ -48,6 +51,9 @@ const (
 	unreadQuotas    = "resourcequotas"
 	unreadLimits    = "limitranges"
 	unreadNodes     = "nodes"
+	unreadScales    = "federatedscales"
+	unreadMembers   = "memberclusters"
+	unreadSecrets   = "secrets" // of the members' kubeconfigs
 )
 
 // Workload is what an HPA scales.
@@ -120,6 +126,14 @@ func (w *World) add(object *unstructured.Unstructured, namespace string) error {
 		return into(content, &w.Limits)
 	case "Node":
 		return into(content, &w.Nodes)
+	case kindScale:
+		if object.GroupVersionKind().Group == v1alpha1.GroupName {
+			if err := into(content, &w.Scales); err != nil {
+				return err
+			}
+			w.Workloads = append(w.Workloads, scaleWorkload(&w.Scales[len(w.Scales)-1]))
+		}
+		return nil
 	}
 	workload, err := workloadOf(object)
 	if err != nil {
