@@ -83,6 +83,26 @@ func TestMemberRenders(t *testing.T) {
 	}
 }
 
+// Which ClusterMetricRules there are, and which cluster has whose pods, is nothing for tenants: the scaler may see it, and those
+// who look after the whole cluster.
+func TestMemberDemandsAreForFew(t *testing.T) {
+	objects, err := manifests.Render("base")
+	require.NoError(t, err)
+	has := map[string][]string{}
+	for _, role := range into[rbacv1.ClusterRole](t, objects, "ClusterRole") {
+		for _, rule := range role.Rules {
+			if slices.Contains(rule.Resources, "memberdemands") {
+				require.Equal(t, []string{"query.plimsoll.dev"}, rule.APIGroups)
+				for label := range role.Labels {
+					require.NotContains(t, label, "aggregate-to", "%s must not be a part of another role", role.Name)
+				}
+				has[role.Name] = append(has[role.Name], rule.Verbs...)
+			}
+		}
+	}
+	require.Equal(t, map[string][]string{scaler: {"list"}, "plimsoll-cluster-edit": {"list"}}, has)
+}
+
 // Every component builds by itself on the base, also those that no overlay takes.
 func TestEveryComponentRenders(t *testing.T) {
 	components, err := fs.Glob(manifests.Files, "components/*")

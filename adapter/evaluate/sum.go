@@ -5,6 +5,7 @@ package evaluate
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -28,26 +29,28 @@ func (l *Loop) sum(ctx context.Context, e *snapshot.Entry, now time.Time) (*snap
 	var mu sync.Mutex
 	var missing []string
 	var asking sync.WaitGroup
-	parts, failed := map[string]*snapshot.Table{}, error(nil)
+	said := map[string]snapshot.Part{}
 	for _, m := range all {
 		if m.Failed {
 			missing = append(missing, m.Name)
 			continue
 		}
 		asking.Go(func() {
-			table, err := l.part(ctx, e, m, before[m.Name], now)
+			part := l.part(ctx, e, m, before[m.Name], now)
 			mu.Lock()
 			defer mu.Unlock()
-			parts[m.Name] = table
-			if err != nil {
-				failed = fmt.Errorf("%w (member %s)", err, m.Name)
-			}
+			said[m.Name] = part
 		})
 	}
 	asking.Wait()
+	e.NoteParts(said)
 	slices.Sort(missing)
-	if failed != nil {
-		return nil, "members", fmt.Errorf("evaluating %s: %w", e.Rule.Key, failed)
+	parts := map[string]*snapshot.Table{}
+	for _, name := range slices.Sorted(maps.Keys(said)) {
+		if said[name].Table == nil {
+			return nil, "members", fmt.Errorf("evaluating %s: %w (member %s)", e.Rule.Key, said[name].Err, name)
+		}
+		parts[name] = said[name].Table
 	}
 	table, err := snapshot.Sum(e.Rule, now, parts, missing)
 	if err != nil {
@@ -57,15 +60,15 @@ func (l *Loop) sum(ctx context.Context, e *snapshot.Entry, now time.Time) (*snap
 }
 
 // part evaluates a rule in one cluster, or falls back on what it said last.
-func (l *Loop) part(ctx context.Context, e *snapshot.Entry, m members.Member, last *snapshot.Table, now time.Time) (*snapshot.Table, error) {
+func (l *Loop) part(ctx context.Context, e *snapshot.Entry, m members.Member, last *snapshot.Table, now time.Time) snapshot.Part {
 	table, err := tableOf(ctx, e, m, last, now)
 	if err == nil {
-		return table, nil
+		return snapshot.Part{Table: table}
 	}
 	if last != nil && !last.Oldest().IsZero() && now.Sub(last.Oldest()) <= e.Limit() {
-		return last, nil
+		return snapshot.Part{Table: last, Err: err}
 	}
-	return nil, err
+	return snapshot.Part{Err: err}
 }
 
 func tableOf(ctx context.Context, e *snapshot.Entry, m members.Member, last *snapshot.Table, now time.Time) (*snapshot.Table, error) {
