@@ -93,6 +93,9 @@ func TestDefaultsOfMembersScalesAndHeadrooms(t *testing.T) {
 	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object, member))
 	require.Equal(t, "10s", member.Spec.Probe.Interval.Duration.String())
 	require.Equal(t, int32(50), *member.Spec.Probe.MinReadyNodesPercent)
+	require.Equal(t, 10*time.Minute, member.HealthOptions().DemandAtMost)
+	member.Spec.Probe.DemandFor.Duration = 0
+	require.Equal(t, time.Duration(1), member.HealthOptions().DemandAtMost, "0 is not the default")
 
 	object = clusterObject(t, "FederatedScale", "{targetRef: {}}")
 	require.Empty(t, validatorOf(t, "federatedscales")(object))
