@@ -49,7 +49,9 @@ func (d *memberDemand) list(all []members.Member) *explain.MemberDemandList {
 	rules := sums(d.store.Catalog())
 	for _, m := range all {
 		one := explain.MemberDemand{TypeMeta: metav1.TypeMeta{APIVersion: version, Kind: "MemberDemand"}, Metadata: explain.MemberName{Name: m.Name}}
-		one.Samples = samplesOf(rules, m.Name)
+		if m.External == nil { // which may write the time of the answer for that of a sample
+			one.Samples = samplesOf(rules, m.Name)
+		}
 		one.Reason = whyNone(rules, m, one.Samples, l.Time)
 		l.Items = append(l.Items, one)
 	}
@@ -89,6 +91,8 @@ func whyNone(rules []*snapshot.Entry, m members.Member, samples []explain.Demand
 		return "it was declared Failed, so its metrics are not asked for"
 	case m.Problem != nil:
 		return m.Problem.Error()
+	case m.External != nil:
+		return "its metrics are external metrics, which may have the time of the answer for that of a sample"
 	case len(rules) == 0:
 		return "there is no ClusterMetricRule with `members: Sum`"
 	}

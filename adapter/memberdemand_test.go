@@ -115,13 +115,20 @@ func TestMemberDemandsSayWhyThereAreNone(t *testing.T) {
 	require.Equal(t, "nobody reads its rules, which rest: users", reason(f))
 	f.catalog.Entry(users).NoteParts(map[string]snapshot.Part{"paris": {Err: source.ErrTimeout}})
 	require.Equal(t, "ClusterMetricRule/users: the source did not answer in time", reason(f))
+	f.says(t, users, 5*time.Second, map[string]time.Duration{"paris": 6 * time.Second})
+	require.Empty(t, reason(f))
+	f.all[1].External = &source.External{}
+	require.Contains(t, reason(f), "external metrics")
+	_, l := f.get(t)
+	require.Empty(t, l.Items[1].Samples, "they may be stamped with the time of the answer")
 	f.all[1].Problem = errors.New("there is no Secret")
 	require.Equal(t, "there is no Secret", reason(f))
 	f.all[1].Failed = true
 	require.Equal(t, "it was declared Failed, so its metrics are not asked for", reason(f))
 
 	f.all, f.err = nil, members.ErrNone
-	code, l := f.get(t)
+	var code int
+	code, l = f.get(t)
 	require.Equal(t, http.StatusOK, code)
 	require.Empty(t, l.Items)
 	f.err = errors.New("not known yet")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/adapter/members"
 	"github.com/plimsoll/plimsoll/adapter/snapshot"
+	"github.com/plimsoll/plimsoll/adapter/source"
 )
 
 // sum evaluates a rule in every member cluster and adds up the answers. A cluster that does not answer counts with its last
@@ -75,9 +76,36 @@ func tableOf(ctx context.Context, e *snapshot.Entry, m members.Member, last *sna
 	if m.Problem != nil {
 		return nil, m.Problem
 	}
+	if m.External != nil {
+		return external(ctx, e, m.External, last, now)
+	}
 	builder, err := answer(ctx, e, m.Source, last, now)
 	if err != nil {
 		return nil, err
 	}
 	return builder.Table(m.Source.Name())
+}
+
+// external gets the member's own external metric of the rule's name, in place of the query's result.
+func external(ctx context.Context, e *snapshot.Entry, x *source.External, last *snapshot.Table, now time.Time) (*snapshot.Table, error) {
+	r := e.Rule
+	switch {
+	case r.Object != nil:
+		return nil, fmt.Errorf("%w: an external metric describes no object: remove spec.object, or give the member spec.metrics.url", source.ErrRefused)
+	case r.Key.Namespace == "":
+		return nil, fmt.Errorf("%w: a ClusterMetricRule has no namespace, and %s are in one: write a MetricRule, or give the member spec.metrics.url", source.ErrRefused, x.Name())
+	case r.Guard != "":
+		return nil, fmt.Errorf("%w: spec.guard is PromQL, which %s do not know: put it into the member's own rule, or give the member spec.metrics.url", source.ErrRefused, x.Name())
+	}
+	builder := snapshot.NewBuilder(r, now, last)
+	err := x.Values(ctx, r.Key.Namespace, r.Metric, func(s source.Sample, measured time.Time) error {
+		if of := s.Get(snapshot.IncompleteLabel); of != "" {
+			return fmt.Errorf("%w: the value is itself a sum without %s (%s)", source.ErrPartial, of, x.Name())
+		}
+		return builder.AddStamped(s, measured)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return builder.Table(x.Name())
 }

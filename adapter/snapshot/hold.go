@@ -13,7 +13,12 @@ func (b *Builder) pending() (rows []Row, ids []int32) {
 	since := b.evaluated.Add(-b.rule.MaxAge - b.rule.HoldFor)
 	old := false
 	for i, v := range b.values {
-		measured, ok := b.time(v.id)
+		measured, ok := time.Time{}, true
+		if b.stamps != nil {
+			measured = b.stamps[i]
+		} else {
+			measured, ok = b.time(v.id)
+		}
 		rows[i] = Row{Object: b.objectOf(v.id), Value: v.value, Labels: v.labels, Time: measured, NoSample: !ok && b.rule.Guard == ""}
 		ids[i] = v.id
 		old = old || rows[i].NoSample || measured.Before(since)

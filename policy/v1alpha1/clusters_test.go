@@ -41,6 +41,12 @@ func TestMembersScalesAndHeadrooms(t *testing.T) {
 		{"demand for days", "MemberCluster", `{probe: {demandFor: 25h}}`, "demandFor must be between 0s and 24h"},
 		{"demand of no unit", "MemberCluster", `{probe: {demandFor: "600"}}`, "durations such as 10s"},
 		{"long time-out", "MemberCluster", `{probe: {timeout: 31s}}`, "timeout must be"},
+		{"external metrics", "MemberCluster", `{metrics: {externalMetrics: {server: "https://a:6443/prefix"}, secretRef: {name: a}}}`, ok},
+		{"metrics of nowhere", "MemberCluster", `{metrics: {secretRef: {name: a}}}`, "give either url"},
+		{"metrics of both", "MemberCluster", `{metrics: {url: "https://a", externalMetrics: {server: "https://a"}, secretRef: {name: a}}}`, "give either url"},
+		{"external metrics for anybody", "MemberCluster", `{metrics: {externalMetrics: {server: "https://a"}}}`, "externalMetrics needs secretRef"},
+		{"external metrics in the clear", "MemberCluster", `{metrics: {externalMetrics: {server: "http://a"}, secretRef: {name: a}}}`, "spec.metrics.externalMetrics.server"},
+		{"external metrics of no server", "MemberCluster", `{metrics: {externalMetrics: {}, secretRef: {name: a}}}`, "spec.metrics.externalMetrics.server"},
 		{"metrics elsewhere", "MemberCluster", `{metrics: {url: "ftp://a"}}`, "spec.metrics.url"},
 		{"node groups without a port", "MemberCluster", `{nodeGroups: {address: "groups"}}`, "spec.nodeGroups.address"},
 

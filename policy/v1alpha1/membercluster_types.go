@@ -173,17 +173,37 @@ type MemberProbe struct {
 }
 
 // MemberMetrics is where a cluster's own metrics are.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.url) != has(self.externalMetrics)",message="give either url, of its Prometheus, or externalMetrics, of its API server"
+// +kubebuilder:validation:XValidation:rule="!has(self.externalMetrics) || has(self.secretRef)",message="externalMetrics needs secretRef: an API server answers nobody whom it does not know"
 type MemberMetrics struct {
 	// url of its Prometheus-compatible HTTP API.
-	// +required
+	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:Pattern=`^https?://[^\s]+$`
-	URL string `json:"url"`
+	URL string `json:"url,omitempty"`
+	// externalMetrics, in place of url: its own external metrics, such as those of a Plimsoll in it.
+	// +optional
+	ExternalMetrics *MemberExternalMetrics `json:"externalMetrics,omitempty"`
 	// secretRef names the Secret with its credentials, in the namespace of the members' metric sources
 	// (plimsoll-sources). Keys, all optional: token; username and password; ca.crt; tls.crt and tls.key. Absent: none
 	// are needed, and the system's certificate authorities are trusted.
 	// +optional
 	SecretRef *SecretReference `json:"secretRef,omitempty"`
+}
+
+// MemberExternalMetrics is a cluster's own external metrics API. A MetricRule with `members: Sum` gets the external metric of
+// its name in its own namespace there; its query and guard are for members with a Prometheus, so that a rule with a guard
+// fails here, and so does a ClusterMetricRule, which has no namespace. maxAge applies to the timestamps of the answer: those of
+// Plimsoll's adapter are the times of measuring, while some adapters write the time of the answer, whose age nobody knows.
+// That is why these metrics never count as demand for probe.demandFor.
+type MemberExternalMetrics struct {
+	// server is the address of its API server. The credential needs the verb list for the metric's name in the API group
+	// external.metrics.k8s.io, in the rule's namespace, and nothing else.
+	// +required
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:Pattern=`^https://[^\s]+$`
+	Server string `json:"server"`
 }
 
 // SecretReference names a Secret.

@@ -54,9 +54,9 @@ func newDemandWatch(ask func(context.Context) (*demandList, error), fleet *Fleet
 	}
 }
 
-// note says since when a member has been in trouble; zero: it is in none, or has no metrics of its own.
+// note says since when a member has been in trouble; zero: it is in none. One without a Prometheus is of no interest.
 func (d *demandWatch) note(member *v1alpha1.MemberCluster, since time.Time) {
-	if member.Spec.Metrics == nil {
+	if member.Spec.Metrics == nil || member.Spec.Metrics.URL == "" {
 		since = time.Time{}
 	}
 	d.mu.Lock()

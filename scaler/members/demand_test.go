@@ -164,8 +164,9 @@ func TestDemandIsAskedForInTroubleOnly(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); d.run(ctx) }()
 
-	with := memberWith(&v1alpha1.MemberMetrics{})
+	with := memberWith(&v1alpha1.MemberMetrics{URL: "http://prometheus"})
 	d.note(memberWith(nil), seconds(1))
+	d.note(memberWith(&v1alpha1.MemberMetrics{ExternalMetrics: &v1alpha1.MemberExternalMetrics{Server: "https://paris"}}), seconds(1))
 	d.note(with, time.Time{})
 	require.Empty(t, d.inTrouble())
 	d.note(with, seconds(1))
