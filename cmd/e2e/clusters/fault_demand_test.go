@@ -52,8 +52,28 @@ func TestFaultMemberServesWithoutItsAPIServer(t *testing.T) {
 	stopMetrics()
 	s.moves(v1alpha1.MemberUnreachable)
 	mend()
+	s.podsAreReady(paris) // it was away for longer than a node may be
 	s.returns()
-	s.movedOnce()
+	s.judge(t)
+	s.course(berlin, 6, 9, 6)
+	s.course(rome, 2, 3, 2)
+}
+
+// podsAreReady waits until a member has its replicas again, and does meanwhile what its kubelets do: see setPodsReady.
+func (s *scene) podsAreReady(name string) {
+	s.t.Helper()
+	s.is(name, v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
+	s.eventually("the pods of "+name+" are Ready", func() error {
+		s.setPodsReady(name)
+		d := s.deployment()
+		if err := s.members[name].client.Get(s.t.Context(), s.key(), d); err != nil {
+			return err
+		}
+		if *d.Spec.Replicas != twelve[name] || d.Status.ReadyReplicas != twelve[name] {
+			return fmt.Errorf("%d of %d are Ready", d.Status.ReadyReplicas, *d.Spec.Replicas)
+		}
+		return nil
+	})
 }
 
 // keepsServing waits until a member has been failing for twice as long as it takes to be Failed, and is not.
