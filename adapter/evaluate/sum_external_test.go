@@ -116,6 +116,11 @@ func TestExternalMetricsThatAreTooOld(t *testing.T) {
 	rows, err = c.evaluate(0)
 	require.NoError(t, err)
 	require.False(t, rows[0].Time.After(c.now), "nothing is newer than now, whatever a clock says")
+	paris.answer.Store(nil)
+	c.now = c.now.Add(61 * time.Second)
+	c.say("berlin", 100, 0)
+	_, err = c.evaluate(0)
+	require.ErrorIs(t, err, source.ErrBroken, "nor does it count for longer than what was measured now")
 }
 
 // What a member's API server cannot be asked is said with what to do, and never counts as 0.
