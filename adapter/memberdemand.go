@@ -49,10 +49,11 @@ func (d *memberDemand) list(all []members.Member) *explain.MemberDemandList {
 	rules := sums(d.store.Catalog())
 	for _, m := range all {
 		one := explain.MemberDemand{TypeMeta: metav1.TypeMeta{APIVersion: version, Kind: "MemberDemand"}, Metadata: explain.MemberName{Name: m.Name}}
-		if m.External == nil { // which may write the time of the answer for that of a sample
+		one.Reason = notItsOwn(all, m)
+		if one.Reason == "" {
 			one.Samples = samplesOf(rules, m.Name)
+			one.Reason = whyNone(rules, m, one.Samples, l.Time)
 		}
-		one.Reason = whyNone(rules, m, one.Samples, l.Time)
 		l.Items = append(l.Items, one)
 	}
 	return l
@@ -84,6 +85,19 @@ func samplesOf(rules []*snapshot.Entry, member string) []explain.DemandSample {
 	return out[:min(len(out), samplesShown)]
 }
 
+// notItsOwn says why a member's metrics would come in whatever became of its pods; "" if that is not so.
+func notItsOwn(all []members.Member, m members.Member) string {
+	if m.External != nil {
+		return "its metrics are external metrics, which may have the time of the answer for that of a sample"
+	}
+	for _, other := range all {
+		if other.Name != m.Name && other.View == m.View && m.View != "" {
+			return fmt.Sprintf("its metric source is that of %s too, and nobody can tell whose samples come in", other.Name)
+		}
+	}
+	return ""
+}
+
 // whyNone says why nothing new is to be expected of a member; "" if something is.
 func whyNone(rules []*snapshot.Entry, m members.Member, samples []explain.DemandSample, now time.Time) string {
 	switch {
@@ -91,8 +105,6 @@ func whyNone(rules []*snapshot.Entry, m members.Member, samples []explain.Demand
 		return "it was declared Failed, so its metrics are not asked for"
 	case m.Problem != nil:
 		return m.Problem.Error()
-	case m.External != nil:
-		return "its metrics are external metrics, which may have the time of the answer for that of a sample"
 	case len(rules) == 0:
 		return "there is no ClusterMetricRule with `members: Sum`"
 	}

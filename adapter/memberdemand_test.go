@@ -117,10 +117,17 @@ func TestMemberDemandsSayWhyThereAreNone(t *testing.T) {
 	require.Equal(t, "ClusterMetricRule/users: the source did not answer in time", reason(f))
 	f.says(t, users, 5*time.Second, map[string]time.Duration{"paris": 6 * time.Second})
 	require.Empty(t, reason(f))
+	f.all[0].View, f.all[1].View = "same", "same"
+	require.Equal(t, "its metric source is that of berlin too, and nobody can tell whose samples come in", reason(f))
+	_, l := f.get(t)
+	require.Empty(t, l.Items[1].Samples)
+	f.all[0].View = "another"
+	require.Empty(t, reason(f))
 	f.all[1].External = &source.External{}
 	require.Contains(t, reason(f), "external metrics")
-	_, l := f.get(t)
+	_, l = f.get(t)
 	require.Empty(t, l.Items[1].Samples, "they may be stamped with the time of the answer")
+	f.all[1].External = nil
 	f.all[1].Problem = errors.New("there is no Secret")
 	require.Equal(t, "there is no Secret", reason(f))
 	f.all[1].Failed = true

@@ -38,6 +38,9 @@ type Member struct {
 	Source   source.Source
 	External *source.External
 	Problem  error
+	// View is the same for members whose source is the same, asked with the same credentials: what it says of one it says of
+	// the other.
+	View string
 }
 
 // ErrNone says that there is nothing to add up.
@@ -98,7 +101,7 @@ func (m *Members) All() ([]Member, error) {
 		o := m.open(cluster)
 		now[cluster.Name] = o
 		all = append(all, Member{
-			Name: cluster.Name, Failed: cluster.Status.State == v1alpha1.MemberFailed, Source: o.source, External: o.external, Problem: o.err,
+			Name: cluster.Name, Failed: cluster.Status.State == v1alpha1.MemberFailed, Source: o.source, External: o.external, Problem: o.err, View: o.version,
 		})
 	}
 	m.opened = now

@@ -162,9 +162,10 @@ type MemberProbe struct {
 	// demandFor is for how long at most it stays Suspect, instead of Failed, while new samples of its own demand come in
 	// from spec.metrics: its pods serve then, though its API server does not answer or its nodes are not Ready. What counts
 	// is that the samples of a ClusterMetricRule with `members: Sum` that somebody reads advance; those of MetricRules, of
-	// values whose age is unknown, and values without a sample do not. Samples must come and the rule be evaluated twice
-	// within failedAfter. Metrics that go on without the pods, such as those of a Pushgateway, kube-state-metrics or a
-	// recording rule with a constant, delay a failover by that time. 0s: demand says nothing. Default: 10m.
+	// values whose age is unknown, and of a source that is another cluster's too do not. Samples must come, and the rule
+	// be evaluated, twice within failedAfter. Metrics that go on without the pods, such as those of a Pushgateway, of
+	// kube-state-metrics or of a recording rule with a constant, delay a failover by that time. 0s: demand says nothing.
+	// Default: 10m.
 	// +optional
 	// +default="10m"
 	// +kubebuilder:validation:Type=string
