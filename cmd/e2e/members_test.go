@@ -115,7 +115,7 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: metrics}
 subjects: [{kind: ServiceAccount, name: metrics, namespace: $NS}]
 `)
 	w.eventuallyAnswers(t, ns, "users", `"value":"30"`)
-	w.says(t, ns, "users", v1alpha1.ReasonIncomplete, "members berlin, rome, without paris")
+	w.says(t, ns, "users", v1alpha1.ReasonIncomplete, "without paris")
 }
 
 // renamed serves the API server with one namespace under the name of another.
