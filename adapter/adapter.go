@@ -231,11 +231,12 @@ func (a *adapter) secure(ctx, background context.Context, running *sync.WaitGrou
 
 func (a *adapter) serverOptions() api.Options {
 	x := &explainer{store: a.store, demand: a.demand, now: time.Now}
+	d := &memberDemand{store: a.store, members: a.members.All, now: time.Now}
 	query := queryapi.New(a.source)
 	return api.Options{
 		Serving: a.options.Serving, APIs: a.options.APIs, Store: a.store, Objects: a.objects, Registry: a.registry,
 		Demand: a.loop.Now, Data: a.data, Evaluation: a.loop.Alive,
-		Query: api.QueryHandlers{Proxy: query.ServeNamespace, Explain: x.serve},
+		Query: api.QueryHandlers{Proxy: query.ServeNamespace, Explain: x.serve, MemberDemands: d.serve},
 	}
 }
 

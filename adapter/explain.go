@@ -36,7 +36,7 @@ func (x *explainer) serve(namespace, metric string, w http.ResponseWriter, r *ht
 	e := inForce(catalog, namespace, metric, resource)
 	w.Header().Set("Content-Type", "application/json")
 	if e == nil {
-		writeStatus(w, http.StatusNotFound, fmt.Sprintf("no MetricRule in namespace %s and no ClusterMetricRule defines metric %s%s",
+		writeStatus(w, http.StatusNotFound, metav1.StatusReasonNotFound, fmt.Sprintf("no MetricRule in namespace %s and no ClusterMetricRule defines metric %s%s",
 			namespace, metric, api.NearText(metric, known(catalog, namespace))))
 		return
 	}
@@ -57,11 +57,11 @@ func known(c *snapshot.Catalog, namespace string) []string {
 	return names
 }
 
-func writeStatus(w http.ResponseWriter, code int32, message string) {
+func writeStatus(w http.ResponseWriter, code int32, reason metav1.StatusReason, message string) {
 	w.WriteHeader(int(code))
 	_ = json.NewEncoder(w).Encode(metav1.Status{
 		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
-		Status:   metav1.StatusFailure, Reason: metav1.StatusReasonNotFound, Code: code, Message: message,
+		Status:   metav1.StatusFailure, Reason: reason, Code: code, Message: message,
 	})
 }
 

@@ -83,6 +83,52 @@ func TestMemberRenders(t *testing.T) {
 	}
 }
 
+// What is added by hand, for the metrics of a member, may list metrics by name in a namespace, and nothing else.
+func TestExternalMetricsOfAMember(t *testing.T) {
+	text, err := manifests.Files.ReadFile("member/external-metrics.yaml")
+	require.NoError(t, err)
+	objects := documents(t, text)
+	require.Len(t, objects, 3)
+	for _, object := range objects {
+		require.NotContains(t, object.GetKind(), "Cluster")
+	}
+	roles := into[rbacv1.Role](t, objects, "Role")
+	require.Len(t, roles, 1)
+	require.Len(t, roles[0].Rules, 1)
+	checkRule(t, roles[0].Name, roles[0].Rules[0])
+	require.Equal(t, []string{"list"}, roles[0].Rules[0].Verbs)
+	require.Equal(t, []string{"external.metrics.k8s.io"}, roles[0].Rules[0].APIGroups)
+	bindings := into[rbacv1.RoleBinding](t, objects, "RoleBinding")
+	require.Equal(t, roles[0].Name, bindings[0].RoleRef.Name)
+	accounts := into[corev1.ServiceAccount](t, objects, "ServiceAccount")
+	require.False(t, *accounts[0].AutomountServiceAccountToken)
+	require.Equal(t, accounts[0].Namespace+"/"+accounts[0].Name, bindings[0].Subjects[0].Namespace+"/"+bindings[0].Subjects[0].Name)
+
+	rendered, err := manifests.Render("member")
+	require.NoError(t, err)
+	require.Empty(t, named(into[corev1.ServiceAccount](t, rendered, "ServiceAccount"), accounts[0].Name), "it is added by hand")
+}
+
+// Which ClusterMetricRules there are, and which cluster has whose pods, is nothing for tenants: the scaler may see it, and those
+// who look after the whole cluster.
+func TestMemberDemandsAreForFew(t *testing.T) {
+	objects, err := manifests.Render("base")
+	require.NoError(t, err)
+	has := map[string][]string{}
+	for _, role := range into[rbacv1.ClusterRole](t, objects, "ClusterRole") {
+		for _, rule := range role.Rules {
+			if slices.Contains(rule.Resources, "memberdemands") {
+				require.Equal(t, []string{"query.plimsoll.dev"}, rule.APIGroups)
+				for label := range role.Labels {
+					require.NotContains(t, label, "aggregate-to", "%s must not be a part of another role", role.Name)
+				}
+				has[role.Name] = append(has[role.Name], rule.Verbs...)
+			}
+		}
+	}
+	require.Equal(t, map[string][]string{scaler: {"list"}, "plimsoll-cluster-edit": {"list"}}, has)
+}
+
 // Every component builds by itself on the base, also those that no overlay takes.
 func TestEveryComponentRenders(t *testing.T) {
 	components, err := fs.Glob(manifests.Files, "components/*")

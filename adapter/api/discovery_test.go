@@ -51,6 +51,7 @@ func TestDiscoveryListsEveryMetricOnce(t *testing.T) {
 		"custom.metrics.k8s.io/v1beta2 pods/online_users MetricValueList namespaced",
 		"custom.metrics.k8s.io/v1beta2 pods/own MetricValueList namespaced",
 		"external.metrics.k8s.io/v1beta1 queue_length ExternalMetricValueList namespaced",
+		"query.plimsoll.dev/v1alpha1 memberdemands MemberDemand",
 		"query.plimsoll.dev/v1alpha1 metrics/explain Metric namespaced",
 		"query.plimsoll.dev/v1alpha1 sources/proxy SourceProxyOptions namespaced",
 	}

@@ -220,6 +220,7 @@ func newFixture(t testing.TB, rules ...*rule.Rule) *fixture {
 			Explain: func(ns, metric string, w http.ResponseWriter, r *http.Request) {
 				fmt.Fprintf(w, "explain %s %s %s", ns, metric, r.URL.RawQuery)
 			},
+			MemberDemands: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "demands") },
 		},
 	}
 	return f

@@ -115,8 +115,8 @@ func (o *Options) complete() error {
 		return errors.New("the server needs Serving, Store, Registry, Data and Evaluation")
 	case o.APIs.Custom && o.Objects == nil:
 		return errors.New("custom metrics need Objects")
-	case o.APIs.Query && (o.Query.Proxy == nil || o.Query.Explain == nil):
-		return errors.New("the query API needs Query.Proxy and Query.Explain")
+	case o.APIs.Query && (o.Query.Proxy == nil || o.Query.Explain == nil || o.Query.MemberDemands == nil):
+		return errors.New("the query API needs Query.Proxy, Query.Explain and Query.MemberDemands")
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
+	authorizationv1 "k8s.io/api/authorization/v1"
 
 	"github.com/plimsoll/plimsoll/adapter/rule"
 	"github.com/plimsoll/plimsoll/adapter/snapshot"
@@ -49,6 +50,35 @@ func TestQueryGroup(t *testing.T) {
 	require.Equal(t, http.StatusMethodNotAllowed, send(http.MethodGet, "/watch/sources/default/proxy/api/v1/query").status)
 	require.Equal(t, http.StatusNotFound, f.get(t, base+"/namespaces/shop/metrics/online_users").status)
 	require.Equal(t, http.StatusNotFound, f.get(t, base+"/metrics/online_users/explain").status)
+}
+
+// Only who may list all of them gets the list: a right to some, or in a namespace, is none.
+func TestMemberDemands(t *testing.T) {
+	f := shop(t).start(t)
+	const base = "/apis/query.plimsoll.dev/v1alpha1"
+	got := f.get(t, base+"/memberdemands")
+	require.Equal(t, http.StatusOK, got.status)
+	require.Equal(t, "demands", got.body)
+	asked := f.asked()
+	require.Equal(t, &authorizationv1.ResourceAttributes{Verb: "list", Group: "query.plimsoll.dev", Version: "v1alpha1", Resource: "memberdemands"}, asked[len(asked)-1].ResourceAttributes)
+	for _, path := range []string{
+		"/namespaces/shop/memberdemands", "/memberdemands/paris", "/memberdemands/paris/status", "/memberdemands?fieldSelector=metadata.name%3Dparis",
+		"/memberdemands?labelSelector=a%3Db", "/memberdemands?watch=true", "/watch/memberdemands",
+	} {
+		got := f.get(t, base+path)
+		require.Equal(t, http.StatusNotFound, got.status, path)
+		require.Contains(t, got.body, "memberdemands", path)
+	}
+	r, err := http.NewRequest(http.MethodPost, f.url+base+"/memberdemands", strings.NewReader("{}"))
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNotFound, f.do(t, as(r, hpaAccount)).status)
+
+	f.mu.Lock()
+	f.allow = func(authorizationv1.SubjectAccessReviewSpec) bool { return false }
+	f.mu.Unlock()
+	r, err = http.NewRequest(http.MethodGet, f.url+base+"/memberdemands", nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusForbidden, f.do(t, as(r, "tenant")).status)
 }
 
 func TestProbesSayWhatIsWrong(t *testing.T) {

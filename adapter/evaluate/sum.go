@@ -5,12 +5,14 @@ package evaluate
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/plimsoll/plimsoll/adapter/members"
 	"github.com/plimsoll/plimsoll/adapter/snapshot"
+	"github.com/plimsoll/plimsoll/adapter/source"
 )
 
 // sum evaluates a rule in every member cluster and adds up the answers. A cluster that does not answer counts with its last
@@ -28,26 +30,28 @@ func (l *Loop) sum(ctx context.Context, e *snapshot.Entry, now time.Time) (*snap
 	var mu sync.Mutex
 	var missing []string
 	var asking sync.WaitGroup
-	parts, failed := map[string]*snapshot.Table{}, error(nil)
+	said := map[string]snapshot.Part{}
 	for _, m := range all {
 		if m.Failed {
 			missing = append(missing, m.Name)
 			continue
 		}
 		asking.Go(func() {
-			table, err := l.part(ctx, e, m, before[m.Name], now)
+			part := l.part(ctx, e, m, before[m.Name], now)
 			mu.Lock()
 			defer mu.Unlock()
-			parts[m.Name] = table
-			if err != nil {
-				failed = fmt.Errorf("%w (member %s)", err, m.Name)
-			}
+			said[m.Name] = part
 		})
 	}
 	asking.Wait()
+	e.NoteParts(said)
 	slices.Sort(missing)
-	if failed != nil {
-		return nil, "members", fmt.Errorf("evaluating %s: %w", e.Rule.Key, failed)
+	parts := map[string]*snapshot.Table{}
+	for _, name := range slices.Sorted(maps.Keys(said)) {
+		if said[name].Table == nil {
+			return nil, "members", fmt.Errorf("evaluating %s: %w (member %s)", e.Rule.Key, said[name].Err, name)
+		}
+		parts[name] = said[name].Table
 	}
 	table, err := snapshot.Sum(e.Rule, now, parts, missing)
 	if err != nil {
@@ -57,24 +61,51 @@ func (l *Loop) sum(ctx context.Context, e *snapshot.Entry, now time.Time) (*snap
 }
 
 // part evaluates a rule in one cluster, or falls back on what it said last.
-func (l *Loop) part(ctx context.Context, e *snapshot.Entry, m members.Member, last *snapshot.Table, now time.Time) (*snapshot.Table, error) {
+func (l *Loop) part(ctx context.Context, e *snapshot.Entry, m members.Member, last *snapshot.Table, now time.Time) snapshot.Part {
 	table, err := tableOf(ctx, e, m, last, now)
 	if err == nil {
-		return table, nil
+		return snapshot.Part{Table: table}
 	}
 	if last != nil && !last.Oldest().IsZero() && now.Sub(last.Oldest()) <= e.Limit() {
-		return last, nil
+		return snapshot.Part{Table: last, Err: err}
 	}
-	return nil, err
+	return snapshot.Part{Err: err}
 }
 
 func tableOf(ctx context.Context, e *snapshot.Entry, m members.Member, last *snapshot.Table, now time.Time) (*snapshot.Table, error) {
 	if m.Problem != nil {
 		return nil, m.Problem
 	}
+	if m.External != nil {
+		return external(ctx, e, m.External, last, now)
+	}
 	builder, err := answer(ctx, e, m.Source, last, now)
 	if err != nil {
 		return nil, err
 	}
 	return builder.Table(m.Source.Name())
+}
+
+// external gets the member's own external metric of the rule's name, in place of the query's result.
+func external(ctx context.Context, e *snapshot.Entry, x *source.External, last *snapshot.Table, now time.Time) (*snapshot.Table, error) {
+	r := e.Rule
+	switch {
+	case r.Object != nil:
+		return nil, fmt.Errorf("%w: an external metric describes no object: remove spec.object, or give the member spec.metrics.url", source.ErrRefused)
+	case r.Key.Namespace == "":
+		return nil, fmt.Errorf("%w: a ClusterMetricRule has no namespace, and %s are in one: write a MetricRule, or give the member spec.metrics.url", source.ErrRefused, x.Name())
+	case r.Guard != "":
+		return nil, fmt.Errorf("%w: spec.guard is PromQL, which %s do not know: put it into the member's own rule, or give the member spec.metrics.url", source.ErrRefused, x.Name())
+	}
+	builder := snapshot.NewBuilder(r, now, last)
+	err := x.Values(ctx, r.Key.Namespace, r.Metric, func(s source.Sample, measured time.Time) error {
+		if of := s.Get(snapshot.IncompleteLabel); of != "" {
+			return fmt.Errorf("%w: the value is itself a sum without %s (%s)", source.ErrPartial, of, x.Name())
+		}
+		return builder.AddStamped(s, measured)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return builder.Table(x.Name())
 }

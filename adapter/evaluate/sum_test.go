@@ -139,6 +139,33 @@ func TestSilentMemberCountsUntilMaxAge(t *testing.T) {
 	require.Equal(t, 120.0, c.entry.Table().Rows()[0].Value, "what was known stays, and grows old")
 }
 
+// What each member says is known also while there is no sum, because another one is silent for too long.
+func TestPartsWithoutASum(t *testing.T) {
+	c := newClusters(t, rule.Rule{Query: "sum(users)"}, "berlin", "paris")
+	c.say("berlin", 100, 0)
+	c.silence("paris")
+	_, err := c.evaluate(0)
+	require.Error(t, err)
+	parts := c.entry.Parts()
+	require.NoError(t, parts["berlin"].Err)
+	require.Equal(t, 100.0, parts["berlin"].Table.Rows()[0].Value)
+	require.Nil(t, parts["paris"].Table)
+	require.ErrorIs(t, parts["paris"].Err, source.ErrUnreachable)
+
+	c.say("paris", 50, 0)
+	_, err = c.evaluate(time.Second)
+	require.NoError(t, err)
+	c.silence("paris")
+	_, err = c.evaluate(10 * time.Second)
+	require.NoError(t, err)
+	require.Equal(t, c.now.Add(-10*time.Second), c.entry.Parts()["paris"].Table.Evaluated, "it counts with what it said last")
+	require.ErrorIs(t, c.entry.Parts()["paris"].Err, source.ErrUnreachable)
+	c.all["paris"].state.Failed = true
+	_, err = c.evaluate(0)
+	require.NoError(t, err)
+	require.NotContains(t, c.entry.Parts(), "paris")
+}
+
 // A member that was declared failed counts as 0, and the value says so.
 func TestFailedMemberCountsAsNothing(t *testing.T) {
 	c := newClusters(t, rule.Rule{Query: "sum(users)"}, "berlin", "paris")

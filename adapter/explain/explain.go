@@ -3,7 +3,7 @@
 // Package explain is the document that says where one metric's numbers come from. The adapter serves it at
 // /apis/query.plimsoll.dev/v1alpha1/namespaces/<namespace>/metrics/<metric>/explain, with the optional query
 // parameters resource (plural, with its group after a dot if it has one; "" is any) and name (one object of it);
-// `plimsoll explain metric` shows it. It imports nothing of the adapter, so that clients stay small.
+// `plimsoll explain metric` shows it. Beside it is the list of the member clusters' demand. It imports nothing of the adapter, so that clients stay small.
 package explain
 
 import (

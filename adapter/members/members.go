@@ -34,9 +34,13 @@ type Member struct {
 	Name string
 	// Failed: it was declared failed, so that its demand is somebody else's by now.
 	Failed bool
-	// Source answers for it; Problem is why there is none.
-	Source  source.Source
-	Problem error
+	// Source answers for it, or External does; Problem is why neither can.
+	Source   source.Source
+	External *source.External
+	Problem  error
+	// View is the same for members whose source is the same, asked with the same credentials: what it says of one it says of
+	// the other.
+	View string
 }
 
 // ErrNone says that there is nothing to add up.
@@ -51,9 +55,10 @@ type Members struct {
 }
 
 type opened struct {
-	version string // of the MemberCluster's URL and the Secret
-	source  source.Source
-	err     error
+	version  string // of the MemberCluster's spec.metrics and the Secret
+	source   source.Source
+	external *source.External
+	err      error
 }
 
 // New starts nothing; Run does.
@@ -96,7 +101,7 @@ func (m *Members) All() ([]Member, error) {
 		o := m.open(cluster)
 		now[cluster.Name] = o
 		all = append(all, Member{
-			Name: cluster.Name, Failed: cluster.Status.State == v1alpha1.MemberFailed, Source: o.source, Problem: o.err,
+			Name: cluster.Name, Failed: cluster.Status.State == v1alpha1.MemberFailed, Source: o.source, External: o.external, Problem: o.err, View: o.version,
 		})
 	}
 	m.opened = now
@@ -125,7 +130,8 @@ func (m *Members) open(cluster *v1alpha1.MemberCluster) opened {
 	if err != nil {
 		return opened{err: err}
 	}
-	version := cluster.Spec.Metrics.URL
+	o := options(cluster, secret)
+	version := fmt.Sprintf("%s\x00%t", o.URL, cluster.Spec.Metrics.ExternalMetrics != nil)
 	if secret != nil {
 		version += "\x00" + string(secret.UID) + "\x00" + secret.ResourceVersion
 	}
@@ -133,12 +139,14 @@ func (m *Members) open(cluster *v1alpha1.MemberCluster) opened {
 		return before
 	}
 	one := opened{version: version}
-	remote, err := source.NewRemote(options(cluster, secret))
-	if err != nil {
-		one.err = fmt.Errorf("%w: MemberCluster %s: spec.metrics cannot be used: %w", source.ErrRefused, cluster.Name, err)
-		return one
+	if cluster.Spec.Metrics.ExternalMetrics != nil {
+		one.external, err = source.NewExternal(o)
+	} else {
+		one.source, err = source.NewRemote(o)
 	}
-	one.source = remote
+	if err != nil {
+		return opened{version: version, err: fmt.Errorf("%w: MemberCluster %s: spec.metrics cannot be used: %w", source.ErrRefused, cluster.Name, err)}
+	}
 	klog.Background().V(1).Info("Opened the metric source of a member", "member", cluster.Name)
 	return one
 }
@@ -162,6 +170,9 @@ func (m *Members) secretOf(cluster *v1alpha1.MemberCluster) (*corev1.Secret, err
 // options are the source's: its address, and the credentials of the Secret.
 func options(cluster *v1alpha1.MemberCluster, secret *corev1.Secret) source.Options {
 	o := source.Options{URL: cluster.Spec.Metrics.URL}
+	if external := cluster.Spec.Metrics.ExternalMetrics; external != nil {
+		o.URL = external.Server
+	}
 	if secret == nil {
 		return o
 	}

@@ -27,6 +27,7 @@ type Builder struct {
 	added   map[Object]int32 // ids of objects that previous does not have
 	objects []Object         // those objects: id len(previous.spans)+i
 	values  []pendingRow     // in the order of the answer
+	stamps  []time.Time      // when each of values was measured, if the answer says that itself
 	times   []partTimes      // one for each of rule.Times
 	parts   map[string]int   // part -> index into times
 	guard   guardState
@@ -80,6 +81,20 @@ func (b *Builder) Add(s source.Sample) error {
 		return fmt.Errorf("%w: it has a series of part %q, which was not asked for", source.ErrBadAnswer, part)
 	}
 	b.addTime(i, s)
+	return nil
+}
+
+// AddStamped takes one value of an answer that says itself when each was measured; such an answer has nothing else. A time in
+// the future is that of the evaluation.
+func (b *Builder) AddStamped(s source.Sample, measured time.Time) error {
+	before := len(b.values)
+	if err := b.addValue(s); err != nil || len(b.values) == before {
+		return err
+	}
+	if measured.After(b.evaluated) {
+		measured = b.evaluated
+	}
+	b.stamps = append(b.stamps, measured)
 	return nil
 }
 

@@ -30,6 +30,7 @@ type Entry struct {
 	outcome  atomic.Pointer[Outcome]
 	success  atomic.Pointer[Outcome]
 	failures atomic.Pointer[[]Outcome]
+	parts    atomic.Pointer[map[string]Part]
 	lastRead atomic.Int64 // unix nanoseconds
 }
 
@@ -48,6 +49,43 @@ func (e *Entry) Failures() []Outcome {
 		return *f
 	}
 	return nil
+}
+
+// Part is what one cluster said last, if that still counts, and why it says nothing now.
+type Part struct {
+	Table *Table
+	Err   error
+}
+
+// Parts are what the clusters said in the last evaluation of a Sum, by member, whether there is a sum of them or not. Not to be
+// changed.
+func (e *Entry) Parts() map[string]Part {
+	if p := e.parts.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// NoteParts keeps what the clusters said.
+func (e *Entry) NoteParts(parts map[string]Part) { e.parts.Store(&parts) }
+
+// Sampled is when the newest sample behind a table's values was measured; zero if there is none of which that is known for
+// certain. Left out are constants, values whose age cannot be known or is beyond what may be served (of a range without
+// a sample it goes on with the clock), those that were taken over from an earlier table, and those from the future.
+func (e *Entry) Sampled(t *Table) time.Time {
+	var newest time.Time
+	if len(e.Rule.Times) == 0 {
+		return newest
+	}
+	rows := t.Rows()
+	for i := range rows {
+		r := &rows[i]
+		sure := r.Finite() && !r.NoSample && !r.Held && r.Time.Before(t.Evaluated) && t.Evaluated.Sub(r.Time) <= e.Limit()
+		if sure && r.Time.After(newest) {
+			newest = r.Time
+		}
+	}
+	return newest
 }
 
 // Publish puts the answer of a good evaluation in place. One evaluation of an entry runs at a time.

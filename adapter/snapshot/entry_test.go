@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -269,4 +270,42 @@ func TestBuildingOnThePreviousTableChangesNothing(t *testing.T) {
 			previous = got
 		}
 	})
+}
+
+// A sample that is known to have been measured shows that something measures. A value that would be there all the same, with a
+// time that goes on with the clock, does not.
+func TestSampled(t *testing.T) {
+	a := []string{"namespace", "shop", "pod", "a"}
+	both := []source.Sample{valueOf(1, a...), timeOf("t0", 7*time.Second, a...)}
+	never := time.Time{}
+	for name, test := range map[string]struct {
+		rule    rule.Rule
+		samples []source.Sample
+		want    time.Time
+	}{
+		"the newest of all": {rule.Rule{Query: `a`, Object: pods()}, append(slices.Clone(both),
+			valueOf(1, "namespace", "shop", "pod", "b"), timeOf("t0", 3*time.Second, "namespace", "shop", "pod", "b")), now.Add(-3 * time.Second)},
+		"nothing":             {rule.Rule{Query: `a`, Object: pods()}, nil, never},
+		"not a number":        {rule.Rule{Query: `a`, Object: pods()}, []source.Sample{valueOf(math.NaN(), a...), both[1]}, never},
+		"a constant":          {rule.Rule{Query: `vector(1)`}, []source.Sample{valueOf(1)}, never},
+		"the time itself":     {rule.Rule{Query: `time()`}, []source.Sample{valueOf(1)}, never},
+		"an unknown age":      {rule.Rule{Query: `sum(max_over_time(a[1m:]))`}, []source.Sample{valueOf(1)}, never},
+		"a value without it":  {rule.Rule{Query: `sum(a) or vector(0)`}, []source.Sample{valueOf(0)}, never},
+		"in spite of a guard": {rule.Rule{Query: `sum(a) or vector(0)`, Guard: `up > 0`}, []source.Sample{valueOf(0), series(1, rule.PartLabel, rule.PartGuard)}, never},
+		"beyond maxAge":       {rule.Rule{Query: `sum(rate(a[5m]))`}, []source.Sample{valueOf(1), timeOf("t0", time.Minute+time.Second)}, never},
+		"at maxAge":           {rule.Rule{Query: `sum(rate(a[5m]))`}, []source.Sample{valueOf(1), timeOf("t0", time.Minute)}, now.Add(-time.Minute)},
+		"of the future":       {rule.Rule{Query: `sum(a)`}, []source.Sample{valueOf(1), timeOf("t0", -time.Hour)}, never},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &Entry{Rule: compiled(t, test.rule)}
+			require.Equal(t, test.want.UTC(), e.Sampled(build(t, e.Rule, test.samples...)).UTC())
+		})
+	}
+
+	e := &Entry{Rule: compiled(t, rule.Rule{Query: `sum(a)`})}
+	first := build(t, e.Rule, valueOf(1), timeOf("t0", 7*time.Second))
+	held, err := NewBuilder(e.Rule, now.Add(10*time.Second), first).Table("test")
+	require.NoError(t, err)
+	require.Len(t, held.Rows(), 1)
+	require.Zero(t, e.Sampled(held), "what is held was said before")
 }

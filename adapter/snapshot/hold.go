@@ -13,7 +13,7 @@ func (b *Builder) pending() (rows []Row, ids []int32) {
 	since := b.evaluated.Add(-b.rule.MaxAge - b.rule.HoldFor)
 	old := false
 	for i, v := range b.values {
-		measured, ok := b.time(v.id)
+		measured, ok := b.timeOf(i)
 		rows[i] = Row{Object: b.objectOf(v.id), Value: v.value, Labels: v.labels, Time: measured, NoSample: !ok && b.rule.Guard == ""}
 		ids[i] = v.id
 		old = old || rows[i].NoSample || measured.Before(since)
@@ -22,6 +22,14 @@ func (b *Builder) pending() (rows []Row, ids []int32) {
 		return b.hold(rows, ids, since)
 	}
 	return rows, ids
+}
+
+// timeOf is when the value that came as the i-th was measured, as time says.
+func (b *Builder) timeOf(i int) (measured time.Time, ok bool) {
+	if b.stamps != nil {
+		return b.stamps[i], true
+	}
+	return b.time(b.values[i].id)
 }
 
 // hold takes rows over from the previous table that are not older than since, with their old times:

@@ -279,8 +279,10 @@ spec: {query: 'sum(secret_orders) or sum(secret_orders{namespace="`+theirs+`"})'
 	require.NoError(t, wants(body, err, `"result":[]`))
 	_, err = read(query(theirs, `sum(secret_orders)`))
 	require.True(t, isForbidden(err), "%v", err)
-	_, err = read("/apis/query.plimsoll.dev/v1alpha1/sources/default/proxy/api/v1/query?query=up")
-	require.True(t, isForbidden(err), "%v", err)
+	for _, ofAll := range []string{"sources/default/proxy/api/v1/query?query=up", "memberdemands"} {
+		_, err = read("/apis/query.plimsoll.dev/v1alpha1/" + ofAll)
+		require.True(t, isForbidden(err), "%v", err)
+	}
 }
 
 // The document behind `plimsoll explain metric`.

@@ -157,6 +157,7 @@ func requireRights(t *testing.T, kubeconfig string) {
 		{"coordination.k8s.io", "leases", "", stack.Namespace, "another", nil, []string{"get", "update", "delete"}},
 		{"coordination.k8s.io", "leases", "", "kube-system", "", nil, []string{"create", "get", "update"}},
 		{"query.plimsoll.dev", "sources", "proxy", "shop", "", []string{"create"}, []string{"delete"}},
+		{"query.plimsoll.dev", "memberdemands", "", "", "", []string{"list"}, []string{"get", "watch", "create", "delete"}},
 	} {
 		for may, verbs := range map[bool][]string{true: test.may, false: test.mayNot} {
 			for _, verb := range verbs {

@@ -9,8 +9,9 @@
 // for a minute, and an API that fails every other time is not healthy. Suspect is cheap (nothing is lowered while it
 // lasts) and comes early; Failed moves replicas and comes late: after FailureThreshold failed probes in a row, the last
 // of them FailedAfter later than the first. Only what shows that a cluster is gone counts for that (Cause.Fails). A
-// refused credential or an untrusted certificate shows that somebody answers, so they never lead to Failed; neither does
-// anything else while the member's demand metrics come in, because its pods serve then. Failed ends with Healthy only.
+// refused credential or an untrusted certificate shows that somebody answers, so they never lead to Failed. Nor does
+// anything else while the member's demand metrics come in, because its pods serve then; but only for DemandAtMost, because
+// there are metrics that go on without the pods that they are about. Failed ends with Healthy only.
 package health
 
 import "time"
@@ -53,8 +54,9 @@ type Options struct {
 	// freezing is right, moving is not.
 	MinReadyPods int32
 	SharesFor    time.Duration
-	// DemandFor is how long after their last new value the demand metrics count as coming in (60 s).
-	DemandFor time.Duration
+	// DemandFor is how long after their last new value the demand metrics count as coming in (60 s), and DemandAtMost how long
+	// after the trouble began they keep a member from Failed at most (10 min).
+	DemandFor, DemandAtMost time.Duration
 	// MaxSkew is the difference of clocks above which there is a warning (10 s).
 	MaxSkew time.Duration
 }
@@ -66,7 +68,7 @@ func DefaultOptions() Options {
 		FailureThreshold: 3, FailedAfter: 30 * time.Second,
 		SuccessThreshold: 3, HealthyAfter: time.Minute,
 		MinReadyNodes: 50, MinReadyPods: 50, SharesFor: time.Minute,
-		DemandFor: time.Minute, MaxSkew: 10 * time.Second,
+		DemandFor: time.Minute, DemandAtMost: 10 * time.Minute, MaxSkew: 10 * time.Second,
 	}
 }
 
@@ -74,7 +76,7 @@ func (o Options) withDefaults() Options {
 	d := DefaultOptions()
 	for _, each := range []struct{ value, otherwise *time.Duration }{
 		{&o.Interval, &d.Interval}, {&o.Timeout, &d.Timeout}, {&o.FailedAfter, &d.FailedAfter}, {&o.HealthyAfter, &d.HealthyAfter},
-		{&o.SharesFor, &d.SharesFor}, {&o.DemandFor, &d.DemandFor}, {&o.MaxSkew, &d.MaxSkew},
+		{&o.SharesFor, &d.SharesFor}, {&o.DemandFor, &d.DemandFor}, {&o.DemandAtMost, &d.DemandAtMost}, {&o.MaxSkew, &d.MaxSkew},
 	} {
 		if *each.value <= 0 {
 			*each.value = *each.otherwise
@@ -151,6 +153,9 @@ type Kept struct {
 	// Since when too few are Ready; zero: enough are, or it is not known.
 	NodesLowSince time.Time `json:"nodesLowSince,omitzero"`
 	PodsLowSince  time.Time `json:"podsLowSince,omitzero"`
+	// Demand is the latest Input.Demand since the trouble began, so that the next leader, who has not seen any, does not
+	// declare what this one would not.
+	Demand time.Time `json:"demand,omitzero"`
 }
 
 // Changed is whether k has to be written so that another leader decides as this one would, where written was written
@@ -166,7 +171,7 @@ func (k Kept) Changed(written Kept) bool {
 // normal has all times in one zone, and no count without its beginning.
 func (k Kept) normal() Kept {
 	for _, t := range []*time.Time{
-		&k.Since, &k.Looked, &k.Watched, &k.Probed, &k.FailingSince, &k.GoodSince, &k.NodesLowSince, &k.PodsLowSince,
+		&k.Since, &k.Looked, &k.Watched, &k.Probed, &k.FailingSince, &k.GoodSince, &k.NodesLowSince, &k.PodsLowSince, &k.Demand,
 	} {
 		*t = down(*t)
 	}
@@ -178,6 +183,18 @@ func (k Kept) normal() Kept {
 		k.Successes, k.GoodSince = 0, time.Time{}
 	}
 	return k
+}
+
+// Trouble is since when something goes on that leads to Failed if it lasts; zero: nothing does. What it says changes when
+// another trouble begins.
+func (k Kept) Trouble() time.Time {
+	switch {
+	case k.State == Failed:
+		return time.Time{}
+	case k.NodesLowSince.After(k.FailingSince):
+		return k.NodesLowSince
+	}
+	return k.FailingSince
 }
 
 // counting: something will happen if things go on like this.

@@ -24,7 +24,7 @@ func drawOptions(t *rapid.T) health.Options {
 		SuspectThreshold: rapid.Int32Range(-1, 4).Draw(t, "suspect threshold"), FailureThreshold: rapid.Int32Range(-1, 5).Draw(t, "failure threshold"),
 		FailedAfter: seconds("failed after", 60), SuccessThreshold: rapid.Int32Range(-1, 5).Draw(t, "success threshold"), HealthyAfter: seconds("healthy after", 90),
 		MinReadyNodes: rapid.Int32Range(-10, 120).Draw(t, "nodes"), MinReadyPods: rapid.Int32Range(-10, 120).Draw(t, "pods"),
-		SharesFor: seconds("shares", 90), DemandFor: seconds("demand", 90), MaxSkew: seconds("skew", 30),
+		SharesFor: seconds("shares", 90), DemandFor: seconds("demand", 90), DemandAtMost: seconds("demand at most", 200), MaxSkew: seconds("skew", 30),
 	}
 }
 
@@ -189,7 +189,8 @@ func TestPropertyFailedNotEarly(t *testing.T) {
 			if s.verdict.State == f && s.kept.State != f {
 				require.GreaterOrEqual(t, s.now.Sub(begin), o.FailedAfter)
 				require.GreaterOrEqual(t, failures, o.FailureThreshold)
-				require.False(t, s.input.Demand.After(s.kept.FailingSince) && !s.input.Demand.After(s.now) && s.now.Sub(s.input.Demand) <= o.DemandFor)
+				demanded := s.input.Demand.After(s.kept.FailingSince) && !s.input.Demand.After(s.now) && s.now.Sub(s.input.Demand) <= o.DemandFor
+				require.False(t, demanded && s.now.Sub(s.kept.FailingSince) <= o.DemandAtMost)
 			}
 		})
 	})
@@ -244,7 +245,7 @@ func TestPropertyEnds(t *testing.T) {
 		end := rapid.SampledFrom([]health.Cause{ok, un, health.Unhealthy}).Draw(t, "end")
 		o := positive(s.options)
 		s.quiet, s.input = true, health.Input{Options: s.options}
-		limit := s.now.Add(2*max(o.FailedAfter, o.HealthyAfter) + 10*(o.Interval+5*time.Second))
+		limit := s.now.Add(2*max(o.FailedAfter, o.HealthyAfter) + o.DemandFor + 10*(o.Interval+5*time.Second))
 		for s.now.Before(limit) {
 			s.now = s.now.Add(max(s.verdict.Next.Sub(s.now), time.Second))
 			s.input.Probe = health.Probe{At: s.now, Cause: end}
@@ -270,6 +271,7 @@ func positive(o health.Options) health.Options {
 	}
 	o.Interval, o.Timeout, o.FailedAfter = pick(o.Interval, d.Interval), pick(o.Timeout, d.Timeout), pick(o.FailedAfter, d.FailedAfter)
 	o.HealthyAfter, o.DemandFor = pick(o.HealthyAfter, d.HealthyAfter), pick(o.DemandFor, d.DemandFor)
+	o.DemandAtMost = pick(o.DemandAtMost, d.DemandAtMost)
 	o.Interval, o.Timeout = max(o.Interval, time.Second), max(o.Timeout, time.Second)
 	if o.FailureThreshold <= 0 {
 		o.FailureThreshold = d.FailureThreshold

@@ -22,6 +22,7 @@ func Step(in Input, kept Kept, now time.Time) Verdict {
 	} else {
 		s.countProbe()
 		s.countShares()
+		s.countDemand()
 		s.judge()
 	}
 	s.kept.Cause = s.cause()
@@ -136,6 +137,17 @@ func (s *step) lowSince(share *Share, percent int32, since time.Time) time.Time 
 	return since
 }
 
+// countDemand keeps what is known of the demand while the member is in trouble.
+func (s *step) countDemand() {
+	k := &s.kept
+	if k.Trouble().IsZero() || k.Demand.After(s.now) {
+		k.Demand = time.Time{}
+	}
+	if at := down(s.Demand); !k.Trouble().IsZero() && !s.Demand.After(s.now) && at.After(k.Demand) {
+		k.Demand = at
+	}
+}
+
 // fewNodes and fewPods: too few have been Ready for long enough.
 func (s *step) fewNodes() bool {
 	return !s.kept.NodesLowSince.IsZero() && s.Nodes.At.Sub(s.kept.NodesLowSince) >= s.Options.SharesFor
@@ -159,9 +171,17 @@ func (s *step) failing() bool {
 	return k.Failures >= s.Options.FailureThreshold && k.Probed.Sub(k.FailingSince) >= s.Options.FailedAfter
 }
 
-// demanded: values of the member's demand came in after the trouble began, and still do.
+// demanded: values of the member's demand came in after the trouble began, and still do, and it has not lasted too long.
 func (s *step) demanded(since time.Time) bool {
-	return !since.IsZero() && s.Demand.After(since) && !s.Demand.After(s.now) && s.now.Sub(s.Demand) <= s.Options.DemandFor
+	if since.IsZero() || s.now.Sub(since) > s.Options.DemandAtMost {
+		return false
+	}
+	for _, at := range []time.Time{s.Demand, s.kept.Demand} {
+		if at.After(since) && !at.After(s.now) && s.now.Sub(at) <= s.Options.DemandFor {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *step) judge() {
@@ -217,8 +237,12 @@ func (s *step) next() time.Time {
 		at(k.FailingSince, o.FailedAfter)
 		at(k.NodesLowSince, o.SharesFor)
 	}
-	if !k.FailingSince.IsZero() || !k.NodesLowSince.IsZero() {
-		at(s.Demand, o.DemandFor+1)
+	for _, since := range []time.Time{k.FailingSince, k.NodesLowSince} {
+		if s.demanded(since) {
+			at(s.Demand, o.DemandFor+1)
+			at(k.Demand, o.DemandFor+1)
+			at(since, o.DemandAtMost+1)
+		}
 	}
 	if k.State != Healthy {
 		at(k.GoodSince, o.HealthyAfter)

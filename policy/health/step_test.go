@@ -248,11 +248,52 @@ func TestShares(t *testing.T) {
 			{at: 20, cause: ok, nodes: "4", demand: 19, want: s}, {at: 50, cause: ok, nodes: "4", demand: 49, want: s}, {at: 80, cause: ok, nodes: "4", demand: 49, want: s, wantCause: health.NodesNotReady},
 			{at: 110, cause: ok, nodes: "4", demand: 49, want: f},
 		}},
+		{"its demand came in until the leader changed", healthy(), []look{
+			{at: 10, cause: un, demand: 9, want: h}, {at: 12, cause: un, demand: 12, want: s}, {at: 30, cause: un, demand: 29, want: s},
+			{at: 40, cause: un, want: s}, {at: 70, cause: un, want: s}, {at: 89, cause: un, want: s, next: 89.000000001}, {at: 90, cause: un, want: f},
+		}},
+		{"demand that was kept of an earlier trouble is none", healthy(), []look{
+			{at: 10, cause: un, demand: 9, want: h}, {at: 12, cause: un, demand: 12, want: s}, {at: 14, cause: ok, want: s}, {at: 20, cause: un, want: s}, {at: 30, cause: un, want: s},
+			{at: 50, cause: un, want: f},
+		}},
 		{"demand from the future is none", healthy(), []look{
 			{at: 10, cause: un, demand: 1000, want: h}, {at: 12, cause: un, demand: 1000, want: s}, {at: 40, cause: un, demand: 1000, want: f},
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) { tell(t, test.kept, health.DefaultOptions(), test.looks) })
+	}
+}
+
+// Metrics that go on without the pods that they are about keep nobody from Failed for ever; 0 in the API is next to nothing.
+func TestDemandAtMost(t *testing.T) {
+	looks := []look{{at: 10, cause: un, want: h}, {at: 12, cause: un, want: s}}
+	for at := 20.0; at < 610; at += 10 {
+		looks = append(looks, look{at: at, cause: un, demand: at - 1, want: s})
+	}
+	looks = append(looks, look{at: 610, cause: un, demand: 609, want: s, next: 610.000000001}, look{at: 611, cause: un, demand: 610, want: f})
+	tell(t, healthy(), health.DefaultOptions(), looks)
+
+	o := health.DefaultOptions()
+	o.DemandAtMost = 1
+	tell(t, healthy(), o, []look{{at: 10, cause: un, demand: 9, want: h}, {at: 12, cause: un, demand: 12, want: s}, {at: 40, cause: un, demand: 39, want: f}})
+}
+
+// Trouble is what may lead to Failed, since when; a refused credential is none, nor is a failure that has come.
+func TestTrouble(t *testing.T) {
+	for name, test := range map[string]struct {
+		looks []look
+		want  time.Time
+	}{
+		"none":            {[]look{{at: 10, cause: ok, nodes: "9", want: h}}, time.Time{}},
+		"a failed probe":  {[]look{{at: 10, cause: un, want: h}}, after(10)},
+		"refused":         {[]look{{at: 10, cause: health.Unauthorized, want: h}, {at: 12, cause: health.Unauthorized, want: s}}, time.Time{}},
+		"nodes":           {[]look{{at: 10, cause: ok, nodes: "4", want: s}}, after(10)},
+		"nodes, then all": {[]look{{at: 10, cause: ok, nodes: "4", want: s}, {at: 20, cause: un, nodes: "4", want: s}}, after(20)},
+		"failed":          {[]look{{at: 10, cause: un, want: h}, {at: 12, cause: un, want: s}, {at: 40, cause: un, want: f}}, time.Time{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, test.want, tell(t, healthy(), health.DefaultOptions(), test.looks).Kept.Trouble())
+		})
 	}
 }
 
@@ -339,7 +380,7 @@ func TestMessages(t *testing.T) {
 	down := []look{{at: 10, cause: un, want: h}, {at: 12, cause: un, want: s}}
 	require.Equal(t, "the probe says Unreachable; it fails if that lasts, at 2026-11-11T12:00:40Z at the earliest", last(healthy(), down...))
 	require.Equal(t, "the probe says Unreachable; it has failed, and its replicas may move", last(healthy(), append(down, look{at: 20, cause: un, want: s}, look{at: 40, cause: un, want: f})...))
-	require.Equal(t, "the probe says Unreachable; but its demand metrics still come in, so its pods serve, and it keeps its replicas",
+	require.Equal(t, "the probe says Unreachable; but its demand metrics still come in, so its pods serve, and it keeps its replicas, until 2026-11-11T12:10:10Z at the latest",
 		last(healthy(), append(down, look{at: 20, cause: un, demand: 19, want: s})...))
 	require.Equal(t, "the probe says Unauthorized; it keeps its replicas, and nothing is lowered, until that is mended", last(suspect(), look{at: 10, cause: health.Unauthorized, want: s}))
 	require.Equal(t, "fewer than 50 % of its nodes are Ready; it fails if that lasts, at 2026-11-11T12:01:10Z at the earliest", last(healthy(), look{at: 10, cause: ok, nodes: "4", want: s}))
@@ -372,7 +413,7 @@ func TestSkewOnlyWarns(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	o := health.DefaultOptions()
 	strange := health.Options{Interval: -1, Timeout: -1, SuspectThreshold: -1, FailureThreshold: -1, FailedAfter: -1, SuccessThreshold: -1, HealthyAfter: -1,
-		MinReadyNodes: 1000, MinReadyPods: 1000, SharesFor: -1, DemandFor: -1, MaxSkew: -1}
+		MinReadyNodes: 1000, MinReadyPods: 1000, SharesFor: -1, DemandFor: -1, DemandAtMost: -1, MaxSkew: -1}
 	in := look{at: 10, cause: un}.input(health.Probe{}, o)
 	want := health.Step(in, healthy(), after(10))
 	in.Options = strange

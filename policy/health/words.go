@@ -59,7 +59,8 @@ func (s *step) consequence() string {
 	case !k.Cause.Fails():
 		return "; it keeps its replicas, and nothing is lowered, until that is mended"
 	case s.demanded(since):
-		return "; but its demand metrics still come in, so its pods serve, and it keeps its replicas"
+		return "; but its demand metrics still come in, so its pods serve, and it keeps its replicas, until " +
+			since.Add(s.Options.DemandAtMost).Format(time.RFC3339) + " at the latest"
 	case since.IsZero():
 		return "; it keeps its replicas"
 	}

@@ -37,7 +37,16 @@ func TestMembersScalesAndHeadrooms(t *testing.T) {
 		{"probe too often", "MemberCluster", `{probe: {interval: 999ms}}`, "between 1s and 5m"},
 		{"failed before the second question", "MemberCluster", `{probe: {failedAfter: 9s}}`, "failedAfter must be between the interval"},
 		{"no unit", "MemberCluster", `{probe: {timeout: "4"}}`, "durations such as 10s"},
+		{"demand says nothing", "MemberCluster", `{probe: {demandFor: 0s}}`, ok},
+		{"demand for days", "MemberCluster", `{probe: {demandFor: 25h}}`, "demandFor must be between 0s and 24h"},
+		{"demand of no unit", "MemberCluster", `{probe: {demandFor: "600"}}`, "durations such as 10s"},
 		{"long time-out", "MemberCluster", `{probe: {timeout: 31s}}`, "timeout must be"},
+		{"external metrics", "MemberCluster", `{metrics: {externalMetrics: {server: "https://a:6443/prefix"}, secretRef: {name: a}}}`, ok},
+		{"metrics of nowhere", "MemberCluster", `{metrics: {secretRef: {name: a}}}`, "give either url"},
+		{"metrics of both", "MemberCluster", `{metrics: {url: "https://a", externalMetrics: {server: "https://a"}, secretRef: {name: a}}}`, "give either url"},
+		{"external metrics for anybody", "MemberCluster", `{metrics: {externalMetrics: {server: "https://a"}}}`, "externalMetrics needs secretRef"},
+		{"external metrics in the clear", "MemberCluster", `{metrics: {externalMetrics: {server: "http://a"}, secretRef: {name: a}}}`, "spec.metrics.externalMetrics.server"},
+		{"external metrics of no server", "MemberCluster", `{metrics: {externalMetrics: {}, secretRef: {name: a}}}`, "spec.metrics.externalMetrics.server"},
 		{"metrics elsewhere", "MemberCluster", `{metrics: {url: "ftp://a"}}`, "spec.metrics.url"},
 		{"node groups without a port", "MemberCluster", `{nodeGroups: {address: "groups"}}`, "spec.nodeGroups.address"},
 
@@ -90,6 +99,9 @@ func TestDefaultsOfMembersScalesAndHeadrooms(t *testing.T) {
 	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object, member))
 	require.Equal(t, "10s", member.Spec.Probe.Interval.Duration.String())
 	require.Equal(t, int32(50), *member.Spec.Probe.MinReadyNodesPercent)
+	require.Equal(t, 10*time.Minute, member.HealthOptions().DemandAtMost)
+	member.Spec.Probe.DemandFor.Duration = 0
+	require.Equal(t, time.Duration(1), member.HealthOptions().DemandAtMost, "0 is not the default")
 
 	object = clusterObject(t, "FederatedScale", "{targetRef: {}}")
 	require.Empty(t, validatorOf(t, "federatedscales")(object))

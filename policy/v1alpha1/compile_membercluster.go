@@ -18,6 +18,7 @@ func (m *MemberCluster) HealthOptions() health.Options {
 		to   *time.Duration
 	}{
 		{p.Interval, &o.Interval}, {p.Timeout, &o.Timeout}, {p.FailedAfter, &o.FailedAfter}, {p.HealthyAfter, &o.HealthyAfter}, {p.NodesAfter, &o.SharesFor},
+		{p.DemandFor, &o.DemandAtMost},
 	} {
 		if each.from != nil {
 			*each.to = max(each.from.Duration, 1) // 0 would be the default

@@ -102,6 +102,9 @@ type MemberHealth struct {
 	NodesLowSince *metav1.Time `json:"nodesLowSince,omitempty"`
 	// +optional
 	PodsLowSince *metav1.Time `json:"podsLowSince,omitempty"`
+	// demandSeen is when a new sample of its demand came in last, by the hub's clock, since its trouble began.
+	// +optional
+	DemandSeen *metav1.Time `json:"demandSeen,omitempty"`
 }
 
 // MemberNodes counts a cluster's nodes.

@@ -64,11 +64,11 @@ type MemberClusterSpec struct {
 
 	// probe says how its health is judged. Absent: asked every 10s, failed after 30s.
 	// +optional
-	// +default={"interval":"10s","timeout":"4s","failedAfter":"30s","healthyAfter":"60s","nodesAfter":"60s"}
+	// +default={"interval":"10s","timeout":"4s","failedAfter":"30s","healthyAfter":"60s","nodesAfter":"60s","demandFor":"10m"}
 	Probe MemberProbe `json:"probe,omitzero"`
 
-	// metrics is where its own metrics are, for MetricRules with `members: Sum`. Absent: it has none, and such rules
-	// count it as 0.
+	// metrics is where its own metrics are, for rules with `members: Sum`; see also probe.demandFor. Absent: it has none,
+	// and such rules count it as 0.
 	// +optional
 	Metrics *MemberMetrics `json:"metrics,omitempty"`
 
@@ -94,12 +94,13 @@ type SecretKeyReference struct {
 
 // MemberProbe says how a cluster's health is judged.
 //
-// +kubebuilder:validation:XValidation:rule="[self.interval, self.timeout, self.failedAfter, self.healthyAfter, self.nodesAfter].all(d, d.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$'))",message="interval, timeout, failedAfter, healthyAfter and nodesAfter are durations such as 10s or 1m30s"
+// +kubebuilder:validation:XValidation:rule="[self.interval, self.timeout, self.failedAfter, self.healthyAfter, self.nodesAfter, self.demandFor].all(d, d.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$'))",message="interval, timeout, failedAfter, healthyAfter, nodesAfter and demandFor are durations such as 10s or 1m30s"
 // +kubebuilder:validation:XValidation:rule="duration(self.interval) >= duration('1s') && duration(self.interval) <= duration('5m')",message="interval must be between 1s and 5m"
 // +kubebuilder:validation:XValidation:rule="duration(self.timeout) >= duration('100ms') && duration(self.timeout) <= duration('30s')",message="timeout must be between 100ms and 30s"
 // +kubebuilder:validation:XValidation:rule="duration(self.failedAfter) >= duration(self.interval) && duration(self.failedAfter) <= duration('1h')",message="failedAfter must be between the interval and 1h"
 // +kubebuilder:validation:XValidation:rule="duration(self.healthyAfter) >= duration('0s') && duration(self.healthyAfter) <= duration('1h')",message="healthyAfter must be between 0s and 1h"
 // +kubebuilder:validation:XValidation:rule="duration(self.nodesAfter) >= duration('10s') && duration(self.nodesAfter) <= duration('1h')",message="nodesAfter must be between 10s and 1h"
+// +kubebuilder:validation:XValidation:rule="duration(self.demandFor) >= duration('0s') && duration(self.demandFor) <= duration('24h')",message="demandFor must be between 0s and 24h"
 type MemberProbe struct {
 	// interval between two questions to the API server. Default: 10s.
 	// +optional
@@ -158,20 +159,52 @@ type MemberProbe struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=20
 	NodesAfter *metav1.Duration `json:"nodesAfter,omitempty"`
+	// demandFor is for how long at most it stays Suspect, instead of Failed, while new samples of its own demand come in
+	// from spec.metrics: its pods serve then, though its API server does not answer or its nodes are not Ready. What counts
+	// is that the samples of a ClusterMetricRule with `members: Sum` that somebody reads advance; those of MetricRules, of
+	// values whose age is unknown, and of a source that is another cluster's too do not. Samples must come, and the rule
+	// be evaluated, twice within failedAfter. Metrics that go on without the pods, such as those of a Pushgateway, of
+	// kube-state-metrics or of a recording rule with a constant, delay a failover by that time. 0s: demand says nothing.
+	// Default: 10m.
+	// +optional
+	// +default="10m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=20
+	DemandFor *metav1.Duration `json:"demandFor,omitempty"`
 }
 
 // MemberMetrics is where a cluster's own metrics are.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.url) != has(self.externalMetrics)",message="give either url, of its Prometheus, or externalMetrics, of its API server"
+// +kubebuilder:validation:XValidation:rule="!has(self.externalMetrics) || has(self.secretRef)",message="externalMetrics needs secretRef: an API server answers nobody whom it does not know"
 type MemberMetrics struct {
 	// url of its Prometheus-compatible HTTP API.
-	// +required
+	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	// +kubebuilder:validation:Pattern=`^https?://[^\s]+$`
-	URL string `json:"url"`
+	URL string `json:"url,omitempty"`
+	// externalMetrics, in place of url: its own external metrics, such as those of a Plimsoll in it.
+	// +optional
+	ExternalMetrics *MemberExternalMetrics `json:"externalMetrics,omitempty"`
 	// secretRef names the Secret with its credentials, in the namespace of the members' metric sources
 	// (plimsoll-sources). Keys, all optional: token; username and password; ca.crt; tls.crt and tls.key. Absent: none
 	// are needed, and the system's certificate authorities are trusted.
 	// +optional
 	SecretRef *SecretReference `json:"secretRef,omitempty"`
+}
+
+// MemberExternalMetrics is a cluster's own external metrics API. A MetricRule with `members: Sum` gets the external metric of
+// its name in its own namespace there; its query and guard are for members with a Prometheus, so that a rule with a guard
+// fails here, and so does a ClusterMetricRule, which has no namespace. maxAge applies to the timestamps of the answer: those of
+// Plimsoll's adapter are the times of measuring, while some adapters write the time of the answer, whose age nobody knows.
+// That is why these metrics never count as demand for probe.demandFor.
+type MemberExternalMetrics struct {
+	// server is the address of its API server. The credential needs the verb list for the metric's name in the API group
+	// external.metrics.k8s.io, in the rule's namespace, and nothing else.
+	// +required
+	// +kubebuilder:validation:MaxLength=2048
+	// +kubebuilder:validation:Pattern=`^https://[^\s]+$`
+	Server string `json:"server"`
 }
 
 // SecretReference names a Secret.

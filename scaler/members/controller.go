@@ -59,6 +59,11 @@ func Add(mgr manager.Manager, o Options) (*Fleet, error) {
 		metrics: newMetrics(), now: o.Now, namespace: o.Namespace, started: make(chan struct{}),
 		probers: map[string]*prober{}, judged: map[string]health.Member{},
 	}
+	ask, err := askDemand(mgr.GetConfig())
+	if err != nil {
+		return nil, err
+	}
+	c.demand = newDemandWatch(ask, c.fleet, o.Now)
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(c.metrics); err != nil {
 			return nil, fmt.Errorf("cannot register the metrics of MemberClusters: %w", err)
@@ -67,7 +72,7 @@ func Add(mgr manager.Manager, o Options) (*Fleet, error) {
 	if err := mgr.Add(c); err != nil {
 		return nil, fmt.Errorf("set up the probes of MemberClusters: %w", err)
 	}
-	err := builder.ControllerManagedBy(mgr).
+	err = builder.ControllerManagedBy(mgr).
 		Named("members").
 		For(&v1alpha1.MemberCluster{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(c.ofSecret), builder.WithPredicates(predicate.NewPredicateFuncs(func(object client.Object) bool {
@@ -86,6 +91,7 @@ func Add(mgr manager.Manager, o Options) (*Fleet, error) {
 type fleetController struct {
 	client    client.Client
 	fleet     *Fleet
+	demand    *demandWatch
 	events    events.EventRecorder
 	metrics   *metrics
 	now       func() time.Time
@@ -104,6 +110,7 @@ type fleetController struct {
 // Start implements manager.Runnable.
 func (c *fleetController) Start(ctx context.Context) error {
 	c.life = ctx
+	c.running.Go(func() { c.demand.run(ctx) })
 	close(c.started)
 	<-ctx.Done()
 	c.running.Wait()
@@ -178,6 +185,7 @@ func (c *fleetController) ended(p *prober) {
 		return
 	}
 	c.fleet.forget(p.name)
+	c.demand.forget(p.name)
 	c.metrics.forget(p.name)
 	delete(c.judged, p.name)
 	c.reconsider()

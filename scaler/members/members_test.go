@@ -225,7 +225,7 @@ func TestKept(t *testing.T) {
 			Since: when("since"), Cause: rapid.SampledFrom(health.Causes()).Draw(t, "cause"), Proven: rapid.Bool().Draw(t, "proven"),
 			Looked: when("looked"), Watched: when("watched"), Probed: when("probed"),
 			Bad: rapid.Int32Range(0, 9).Draw(t, "bad"), Failures: rapid.Int32Range(0, 9).Draw(t, "failures"), FailingSince: when("failing"),
-			Successes: rapid.Int32Range(0, 9).Draw(t, "successes"), GoodSince: when("good"), NodesLowSince: when("nodes"), PodsLowSince: when("pods"),
+			Successes: rapid.Int32Range(0, 9).Draw(t, "successes"), GoodSince: when("good"), NodesLowSince: when("nodes"), PodsLowSince: when("pods"), Demand: when("demand"),
 		}
 		require.Equal(t, k, keptIn(&v1alpha1.MemberClusterStatus{State: v1alpha1.MemberState(k.State), Since: timeOf(k.Since), Health: healthOf(&k)}))
 	})

@@ -114,6 +114,7 @@ func (p *prober) judge(t *task) time.Time {
 	}
 	verdict := health.Step(in, p.kept, now)
 	p.kept = verdict.Kept
+	p.c.demand.note(t.member, p.kept.Trouble())
 	doubt := p.c.note(p, asMember(p.kept))
 	p.write(t, p.report(t, &verdict, doubt, now), now)
 	return jittered(verdict.Next, now, options.Interval)

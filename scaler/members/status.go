@@ -204,7 +204,7 @@ func keptIn(s *v1alpha1.MemberClusterStatus) health.Kept {
 		State: health.State(s.State), Since: at(s.Since), Cause: health.Cause(h.Cause), Proven: h.Proven,
 		Looked: at(h.Looked), Watched: at(h.Watched), Probed: at(h.Probed), Bad: h.Bad,
 		Failures: h.Failures, FailingSince: at(h.FailingSince), Successes: h.Successes, GoodSince: at(h.GoodSince),
-		NodesLowSince: at(h.NodesLowSince), PodsLowSince: at(h.PodsLowSince),
+		NodesLowSince: at(h.NodesLowSince), PodsLowSince: at(h.PodsLowSince), Demand: at(h.DemandSeen),
 	}
 }
 
@@ -213,7 +213,7 @@ func healthOf(k *health.Kept) *v1alpha1.MemberHealth {
 		Cause: string(k.Cause), Proven: k.Proven,
 		Looked: timeOf(k.Looked), Watched: timeOf(k.Watched), Probed: timeOf(k.Probed), Bad: k.Bad,
 		Failures: k.Failures, FailingSince: timeOf(k.FailingSince), Successes: k.Successes, GoodSince: timeOf(k.GoodSince),
-		NodesLowSince: timeOf(k.NodesLowSince), PodsLowSince: timeOf(k.PodsLowSince),
+		NodesLowSince: timeOf(k.NodesLowSince), PodsLowSince: timeOf(k.PodsLowSince), DemandSeen: timeOf(k.Demand),
 	}
 }
 
