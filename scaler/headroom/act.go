@@ -44,10 +44,11 @@ func newMemo() *memo { return &memo{kept: map[string]*kept{}} }
 func (r *reconciler) act(ctx context.Context, w *world) {
 	var group errgroup.Group
 	group.SetLimit(r.options.Concurrency)
-	owned := map[string]bool{}
+	owned, same := map[string]bool{}, map[string]bool{} // by the name of the MemberCluster, and by the ID of what it is
 	for _, s := range w.scenes {
 		for _, one := range s.rows {
 			owned[one.cluster.Name] = true
+			same[one.cluster.Status.ClusterID] = one.cluster.Status.ClusterID != ""
 			if one.sight == nil || s.invalid != "" {
 				continue
 			}
@@ -59,8 +60,9 @@ func (r *reconciler) act(ctx context.Context, w *world) {
 			})
 		}
 	}
-	for name, sight := range w.members {
-		if owned[name] {
+	for _, c := range w.clusters {
+		name, sight := c.Name, w.members[c.Name]
+		if sight == nil || owned[name] || same[c.Status.ClusterID] {
 			continue
 		}
 		group.Go(func() error { // no Headroom is left that wants anything there

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/plimsoll/plimsoll/policy/fit"
@@ -83,7 +84,14 @@ func (s *scene) clusterStatus(one *row) v1alpha1.HeadroomCluster {
 		out := one.before
 		out.Name, out.Reason = one.cluster.Name, v1alpha1.HeadroomClusterUnknown
 		out.Message = "it is not Healthy, so what it has is not known; its reserve is left as it is"
-		if one.cluster.Status.State == v1alpha1.MemberHealthy {
+		ready := meta.FindStatusCondition(one.cluster.Status.Conditions, v1alpha1.ConditionReady)
+		switch {
+		case ready != nil && ready.Reason == v1alpha1.MemberDuplicateCluster: // what it has counts once
+			none := amounts(nil)
+			out = v1alpha1.HeadroomCluster{
+				Name: one.cluster.Name, Reason: v1alpha1.HeadroomClusterUnknown, Message: clip(ready.Message), Allocatable: none, Free: none, Wanted: none, Held: none,
+			}
+		case one.cluster.Status.State == v1alpha1.MemberHealthy:
 			out.Message = "it is not connected yet, so what it has is not known; its reserve is left as it is"
 		}
 		return out

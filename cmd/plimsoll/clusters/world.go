@@ -57,6 +57,9 @@ func Ask(ctx context.Context, hub client.Client, h *Hub, secrets string, timeout
 		m := &h.Members[i]
 		if m.Status.State != v1alpha1.MemberHealthy {
 			w.Unknown[m.Name] = "it is " + or(string(m.Status.State), "not judged yet")
+			if ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady); ready != nil && ready.Reason == v1alpha1.MemberDuplicateCluster {
+				w.Unknown[m.Name] = ready.Message // and its nodes count once
+			}
 			continue
 		}
 		asked++
