@@ -19,6 +19,7 @@ const answerWithin = 10 * time.Second
 // result is what became of a row.
 type result struct {
 	err          error
+	foreign      foreign
 	pods, ready  int64
 	waits        bool   // a pod waits that would fit in a placeholder's place
 	refused      string // why the API server makes no placeholder pods
@@ -98,6 +99,10 @@ func (r *reconciler) bring(ctx context.Context, s *scene, one *row) error {
 	if paused(s.headroom) {
 		one.strategy = one.before.Strategy
 		return one.sight.count(ctx, one)
+	}
+	var err error
+	if one.result.foreign, err = one.sight.foreign(ctx); err != nil || one.result.foreign.hub != "" {
+		return err
 	}
 	if !s.acts() {
 		one.strategy = s.foreseen(one)

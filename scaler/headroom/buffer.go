@@ -141,14 +141,15 @@ func bufferKind(version string) schema.GroupVersionKind {
 
 // listBuffers are our buffers in a member, by name.
 func (one *sight) listBuffers(ctx context.Context, version string) (map[string]*unstructured.Unstructured, error) {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(bufferKind(version).GroupVersion().WithKind("CapacityBufferList"))
-	if err := one.member.List(ctx, list, client.InNamespace(capacity.HeadroomNamespace), client.HasLabels{reserveLabel}); err != nil {
-		return nil, fmt.Errorf("list the CapacityBuffers of member %s: %w", one.member.Name(), err)
+	all, err := one.allBuffers(ctx, version)
+	if err != nil {
+		return nil, err
 	}
-	out := make(map[string]*unstructured.Unstructured, len(list.Items))
-	for i := range list.Items {
-		out[list.Items[i].GetName()] = &list.Items[i]
+	out := make(map[string]*unstructured.Unstructured, len(all))
+	for name, buffer := range all {
+		if !one.of(buffer) {
+			out[name] = buffer
+		}
 	}
 	return out, nil
 }
@@ -157,10 +158,13 @@ func (one *sight) listBuffers(ctx context.Context, version string) (map[string]*
 // replicas are used: what a percentage means differs between versions.
 func (one *sight) applyBuffer(ctx context.Context, m metav1.ObjectMeta, pods corev1.PodTemplateSpec, count int64, old *unstructured.Unstructured) error {
 	sum := hash(pods)
-	if old != nil && old.GetAnnotations()[hashAnnotation] == sum {
+	if old != nil && old.GetAnnotations()[hashAnnotation] == sum && old.GetLabels()[hubLabel] == m.Labels[hubLabel] {
 		if replicas, _, err := unstructured.NestedInt64(old.Object, "spec", "replicas"); err == nil && replicas == count {
 			return nil
 		}
+	}
+	if err := one.leavesTemplate(ctx, m.Name); err != nil {
+		return err
 	}
 	if err := one.apply(ctx, corev1.SchemeGroupVersion.WithKind("PodTemplate"), &corev1.PodTemplate{ObjectMeta: m, Template: pods}); err != nil {
 		return err
@@ -217,6 +221,9 @@ func (one *sight) removeBuffers(ctx context.Context, wanted map[string]bool) err
 	for _, name := range slices.Sorted(maps.Keys(there)) {
 		if wanted[name] {
 			continue
+		}
+		if err := one.leavesTemplate(ctx, name); err != nil {
+			return err
 		}
 		template := &corev1.PodTemplate{}
 		template.Namespace, template.Name = capacity.HeadroomNamespace, name

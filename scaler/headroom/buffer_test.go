@@ -135,6 +135,27 @@ func testBuffers(t *testing.T, s *stage) {
 		return nil
 	})
 
+	mine := s.buffers()[0]
+	hubs := func(hub string) {
+		patch := fmt.Appendf(nil, `{"metadata": {"labels": {%q: %q}}}`, hubLabel, hub)
+		require.NoError(t, s.berlin.Client.Patch(t.Context(), &mine, client.RawPatch(types.MergePatchType, patch)))
+	}
+	require.Equal(t, s.identity(), mine.GetLabels()[hubLabel])
+	hubs("another")
+	h = s.says(v1alpha1.HeadroomHeldByOtherHub)
+	require.Contains(t, h.Status.Conditions[0].Message, "another hub (another) keeps a reserve there, such as CapacityBuffer "+mine.GetName())
+	require.Contains(t, h.Status.Conditions[0].Message, "label podtemplates,capacitybuffers -l plimsoll.dev/hub=another plimsoll.dev/hub-")
+	hubs("") // from before there was the label
+	s.says(v1alpha1.HeadroomHeld)
+	clustertest.Eventually(t, "it is taken over", func() error {
+		for _, b := range s.buffers() {
+			if b.GetLabels()[hubLabel] != s.identity() {
+				return errors.New(b.GetName() + " is not")
+			}
+		}
+		return nil
+	})
+
 	s.offset.Add(int64(versionFor))
 	s.change(func(h *v1alpha1.Headroom) { h.Spec.Percent = new(int32(40)) })
 	clustertest.Eventually(t, "the newer version is used", func() error {

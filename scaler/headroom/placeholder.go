@@ -49,7 +49,7 @@ type podRules struct {
 
 // frame is what all pods of a Headroom's reserve in one cluster have in common.
 type frame struct {
-	headroom      string
+	headroom, hub string
 	image         string
 	priorityClass string
 	selector      map[string]string // of nodes
@@ -63,7 +63,7 @@ const mostAvoided = 100
 
 func (s *scene) frame(ctx context.Context, one *row) (frame, error) {
 	f := frame{
-		headroom: label(s.headroom.Name), image: s.plain.Placeholder.Image, priorityClass: s.plain.Placeholder.PriorityClassName,
+		headroom: label(s.headroom.Name), hub: s.hub, image: s.plain.Placeholder.Image, priorityClass: s.plain.Placeholder.PriorityClassName,
 		selector: s.headroom.Spec.NodeSelector,
 	}
 	keys := map[string]bool{}
@@ -254,8 +254,8 @@ func (f frame) deployment(b block, rules *podRules) *appsv1.Deployment {
 
 func (f frame) meta(b block) metav1.ObjectMeta {
 	m := metav1.ObjectMeta{
-		Namespace: capacity.HeadroomNamespace, Name: b.name, Labels: map[string]string{reserveLabel: b.name, headroomLabel: f.headroom},
-		Annotations: map[string]string{},
+		Namespace: capacity.HeadroomNamespace, Name: b.name, Annotations: map[string]string{},
+		Labels: map[string]string{reserveLabel: b.name, headroomLabel: f.headroom, hubLabel: f.hub},
 	}
 	if b.Workload != "" {
 		m.Annotations[workloadAnnotation] = b.Workload
@@ -276,13 +276,15 @@ func hash(of any) string {
 
 // placeholders are our Deployments in a member, by name.
 func (one *sight) placeholders(ctx context.Context) (map[string]*appsv1.Deployment, error) {
-	var list appsv1.DeploymentList
-	if err := one.member.List(ctx, &list, client.InNamespace(capacity.HeadroomNamespace), client.HasLabels{reserveLabel}); err != nil {
-		return nil, fmt.Errorf("list the placeholders of member %s: %w", one.member.Name(), err)
+	all, err := one.deployments(ctx)
+	if err != nil {
+		return nil, err
 	}
-	out := make(map[string]*appsv1.Deployment, len(list.Items))
-	for i := range list.Items {
-		out[list.Items[i].Name] = &list.Items[i]
+	out := make(map[string]*appsv1.Deployment, len(all))
+	for i := range all {
+		if !one.of(&all[i]) {
+			out[all[i].Name] = &all[i]
+		}
 	}
 	return out, nil
 }
@@ -327,6 +329,7 @@ func (one *sight) hold(ctx context.Context, wanted []*appsv1.Deployment) error {
 		old := there[d.Name]
 		delete(there, d.Name)
 		if old != nil && old.Annotations[hashAnnotation] == d.Annotations[hashAnnotation] && old.Labels[headroomLabel] == d.Labels[headroomLabel] &&
+			old.Labels[hubLabel] == d.Labels[hubLabel] &&
 			old.Spec.Replicas != nil && *old.Spec.Replicas == *d.Spec.Replicas && old.DeletionTimestamp.IsZero() {
 			continue
 		}

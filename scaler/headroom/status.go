@@ -53,7 +53,10 @@ func (sum *sums) add(s *scene, one *row) {
 	if one.reserve == nil {
 		return
 	}
-	sum.reserved, sum.free = sum.reserved.Add(s.reserved(one)), sum.free.Add(one.reserve.Base.Free)
+	sum.free = sum.free.Add(one.reserve.Base.Free)
+	if one.result.foreign.hub == "" {
+		sum.reserved = sum.reserved.Add(s.reserved(one))
+	}
 }
 
 // reserved is what a cluster keeps: what the placeholder pods that run there request, or by other means, and in
@@ -109,6 +112,9 @@ func (s *scene) clusterStatus(one *row) v1alpha1.HeadroomCluster {
 	if grew := one.result.grown.grew; len(grew) > 0 {
 		out.NodeGroups, out.GrownAt = clip(strings.Join(grew, ", ")), &metav1.Time{Time: s.now.Truncate(time.Second)}
 	}
+	if one.result.foreign.hub != "" {
+		out.Held = amounts(nil)
+	}
 	out.Reason, out.Message = s.judge(one)
 	out.Message = clip(out.Message)
 	return out
@@ -150,7 +156,8 @@ func (s *scene) losses() []v1alpha1.HeadroomLoss {
 func urgency() []string {
 	return []string{
 		v1alpha1.HeadroomHeld, v1alpha1.HeadroomPeakAhead, v1alpha1.HeadroomFilling, v1alpha1.HeadroomClusterUnknown, v1alpha1.HeadroomShort,
-		v1alpha1.HeadroomNodeGroupsAtMaximum, v1alpha1.HeadroomBufferNotProvisioned, v1alpha1.HeadroomNodeGroupFailed, v1alpha1.HeadroomWriteFailed,
+		v1alpha1.HeadroomNodeGroupsAtMaximum, v1alpha1.HeadroomBufferNotProvisioned, v1alpha1.HeadroomNodeGroupFailed, v1alpha1.HeadroomHeldByOtherHub,
+		v1alpha1.HeadroomWriteFailed,
 	}
 }
 

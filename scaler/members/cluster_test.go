@@ -390,6 +390,7 @@ func testDuplicate(s *stage) {
 	s.awaits("east", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
 
 	require.NoError(t, s.hub.Client.Delete(t.Context(), s.get("twin")))
+	s.change("west", func(m *v1alpha1.MemberCluster) { m.Spec.Weight = nil })
 	s.awaits("west", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
 	s.serves("west", s.west)
 }

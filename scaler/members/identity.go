@@ -11,7 +11,7 @@ import (
 )
 
 // identifyEvery is how often a member is asked which cluster it is while nothing about it changes: one that is made anew
-// under the same kubeconfig is another cluster.
+// under the same kubeconfig is another cluster. One that refused to say is asked with every probe.
 const identifyEvery = time.Minute
 
 // unidentified is what is said of a member that may not be asked which cluster it is.
@@ -39,7 +39,7 @@ func (a claim) older(name string, b claim, other string) bool {
 // identify asks the member which cluster it is, if that may be another one by now. What it does not say stays as it was.
 func (p *prober) identify(t *task) {
 	k, now := &p.known, p.c.now()
-	if age := now.Sub(k.at); k.task == t && age >= 0 && age < identifyEvery {
+	if age := now.Sub(k.at); k.task == t && !k.Refused && age >= 0 && age < identifyEvery {
 		return
 	}
 	k.hash = t.way.hash
