@@ -80,7 +80,8 @@ func TestReserveHolds(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, p, again)
 		for i, s := range p.Surges {
-			sum := s.Unplaced
+			require.GreaterOrEqual(t, s.Refused, int64(0))
+			sum := s.Unplaced + s.Refused
 			for cluster, next := range s.Next {
 				require.GreaterOrEqual(t, next, int64(0))
 				require.LessOrEqual(t, s.Together[cluster], next)

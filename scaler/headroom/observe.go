@@ -6,12 +6,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/plimsoll/plimsoll/policy/fit"
 	"github.com/plimsoll/plimsoll/policy/reserve"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/capacity"
@@ -204,7 +206,7 @@ func (s *scene) clusters() []reserve.Cluster {
 		if one.cluster.Status.State == v1alpha1.MemberFailed {
 			continue
 		}
-		c := reserve.Cluster{Name: one.cluster.Name}
+		c := reserve.Cluster{Name: one.cluster.Name, Quota: s.quotas(one.cluster.Name)}
 		if one.sight != nil {
 			c.Nodes = one.nodes
 			if g := one.sight.groups; g != nil {
@@ -214,6 +216,17 @@ func (s *scene) clusters() []reserve.Cluster {
 		out = append(out, c)
 	}
 	return out
+}
+
+// quotas are what the quotas of all workloads' namespaces have left in a cluster.
+func (s *scene) quotas(cluster string) fit.Resources {
+	left := fit.Resources{}
+	for _, w := range s.workloads {
+		if p := w.in[cluster]; p != nil {
+			maps.Copy(left, p.left)
+		}
+	}
+	return left
 }
 
 // list reads from the hub's cache without copying; what is read must not be changed.

@@ -131,8 +131,9 @@ func leftOut(left map[reserve.Left]int) string {
 func (s *scene) surges() []v1alpha1.HeadroomSurge {
 	var out []v1alpha1.HeadroomSurge
 	for _, surge := range s.plan.Surges {
+		kept := total(surge.Next)
 		out = append(out, v1alpha1.HeadroomSurge{
-			Workload: surge.Workload, Ahead: narrow(surge.Ahead), By: surge.By, AtOnce: narrow(total(surge.AtOnce)), Together: narrow(total(surge.Together)),
+			Workload: surge.Workload, Ahead: narrow(kept), Refused: narrow(surge.Ahead - kept), By: surge.By, AtOnce: narrow(total(surge.AtOnce)), Together: narrow(total(surge.Together)),
 		})
 	}
 	return out[:min(len(out), mostRows)]
@@ -234,5 +235,10 @@ func (s *scene) peak() string {
 			best = surge
 		}
 	}
-	return fmt.Sprintf("%s, for %d more replicas of %s", best.By, best.Ahead, best.Workload)
+	kept := total(best.Next)
+	text := fmt.Sprintf("%s, for %d more replicas of %s", best.By, kept, best.Workload)
+	if best.Ahead > kept {
+		text += fmt.Sprintf(" (without %d beyond them: a ResourceQuota or maxReplicas refuses them, or spec.peaks.maxPercent is reached)", best.Ahead-kept)
+	}
+	return text
 }
