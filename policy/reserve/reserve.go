@@ -167,6 +167,16 @@ func demands(blocks []Block) []fit.Demand {
 	return out
 }
 
+// Placed is how many pods of each block fit on a cluster's nodes, all of them together. The blocks are those of Decide, or of
+// other counts and sizes.
+func Placed(nodes []Node, blocks []Block) []int64 {
+	out := make([]int64, len(blocks))
+	for i, placed := range fit.Place(roomOf(nodes).nodes, demands(blocks), fit.Spread) {
+		out[i] = placed.Placed
+	}
+	return out
+}
+
 // parts of an average node are the pods that fill up to the percentage: small enough to go where there is room.
 const parts = 8
 

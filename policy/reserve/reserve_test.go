@@ -102,6 +102,9 @@ func TestReserveHolds(t *testing.T) {
 				asked, short = asked.Add(b.Shape.Requests.Times(b.Count)), short+b.Count-b.Fits
 			}
 			require.Equal(t, r.Short, short)
+			for j, fits := range reserve.Placed(w.clusters[i].Nodes, r.Blocks) {
+				require.Equal(t, r.Blocks[j].Fits, fits)
+			}
 			require.Equal(t, reserve.BaseOf(w.clusters[i].Nodes), r.Base)
 			for _, name := range []string{"cpu", "memory"} {
 				require.GreaterOrEqual(t, asked[name], r.Wanted[name])

@@ -22,6 +22,7 @@ type result struct {
 	foreign      foreign
 	pods, ready  int64
 	waits        bool   // a pod waits that would fit in a placeholder's place
+	yields       bool   // placeholder pods have yet to go before others come in their place
 	refused      string // why the API server makes no placeholder pods
 	buffer       bufferPhase
 	bufferSince  *time.Time
@@ -36,6 +37,7 @@ type memo struct {
 	buffers    bufferMemo
 	shortSince time.Time
 	nudged     time.Time
+	yields     time.Time // since when placeholder pods are waited for that are to go
 }
 
 func newMemo() *memo { return &memo{kept: map[string]*kept{}} }
@@ -138,7 +140,7 @@ func (r *reconciler) bring(ctx context.Context, s *scene, one *row) error {
 			wanted = append(wanted, frame.deployment(b, one.shapes[b.Workload]))
 		}
 	}
-	if err := one.sight.hold(ctx, wanted); err != nil {
+	if one.result.yields, err = one.sight.hold(ctx, wanted); err != nil {
 		return err
 	}
 	if err := s.nudge(ctx, one); err != nil {
@@ -172,7 +174,7 @@ func (s *scene) foreseen(one *row) v1alpha1.HeadroomStrategy {
 // clear removes what other means have left.
 func (one *sight) clear(ctx context.Context, placeholders, buffers bool) error {
 	if placeholders {
-		if err := one.hold(ctx, nil); err != nil {
+		if _, err := one.hold(ctx, nil); err != nil {
 			return err
 		}
 	}
