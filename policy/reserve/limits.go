@@ -69,43 +69,45 @@ func (p Plan) next(c Cluster, b Base, workloads []Workload, o Options) []int64 {
 	for i, w := range workloads {
 		extra[i] = take(left, w.In[c.Name].Quota, max(p.Surges[i].Next[c.Name]-steady[i], 0))
 	}
-	limitPeaks(b, workloads, c.Name, steady, extra, o.Peaks)
+	if o.Peaks != nil && *o.Peaks < 100 {
+		kept, asked := fit.Resources{}, fit.Resources{}
+		for i, w := range workloads {
+			requests := w.In[c.Name].Shape.Requests
+			kept, asked = kept.Add(requests.Times(steady[i])), asked.Add(requests.Times(extra[i]))
+		}
+		limitPeaks(extra, asked, b.leaves(kept, *o.Peaks))
+	}
 	for i := range steady {
 		steady[i] += extra[i]
 	}
 	return steady
 }
 
-// limitPeaks lowers what peaks ask for in a cluster, all by the same part, so that its reserve is no more than a percentage
-// of what its nodes can allocate; those count that the reserve itself would need, so that it is the same before and after
-// they have come: of a cluster that uses u, p % of u + r is r = u * p / (100 - p).
-func limitPeaks(b Base, workloads []Workload, cluster string, steady, extra []int64, percent *int64) {
-	if percent == nil || *percent >= 100 {
-		return
-	}
-	kept, asked := fit.Resources{}, fit.Resources{}
-	for i, w := range workloads {
-		requests := w.In[cluster].Shape.Requests
-		kept, asked = kept.Add(requests.Times(steady[i])), asked.Add(requests.Times(extra[i]))
-	}
-	limits := slices.Clone(extra)
+// leaves is what the limit on peaks leaves for them beside what is kept anyway: a percentage of what the nodes can allocate,
+// those included that the reserve itself would need, so that it is the same before and after they have come. Of a cluster
+// that uses u, p % of u + r is r = u * p / (100 - p).
+func (b Base) leaves(kept fit.Resources, percent int64) fit.Resources {
+	out := fit.Resources{}
+	percent = min(max(percent, 0), 99)
 	for _, name := range counted() {
-		most := max(peaksMost(b, name, *percent)-kept[name], 0)
+		used := max(b.Allocatable[name]-b.Free[name], 0)
+		most := max(Percent(b.Allocatable[name], percent), part(used, percent, 100-percent))
+		out[name] = max(most-kept[name], 0)
+	}
+	return out
+}
+
+// limitPeaks lowers the pods that peaks ask for, all by the same part, until what they ask for in all is there.
+func limitPeaks(pods []int64, asked, there fit.Resources) {
+	of := slices.Clone(pods)
+	for name, most := range there {
 		if asked[name] <= most {
 			continue
 		}
-		for i := range extra {
-			limits[i] = min(limits[i], part(extra[i], most, asked[name]))
+		for i := range pods {
+			pods[i] = min(pods[i], part(of[i], most, asked[name]))
 		}
 	}
-	copy(extra, limits)
-}
-
-// peaksMost is how much of a resource the reserve of a cluster may be for announced peaks.
-func peaksMost(b Base, name string, percent int64) int64 {
-	percent = min(max(percent, 0), 99)
-	used := max(b.Allocatable[name]-b.Free[name], 0)
-	return max(Percent(b.Allocatable[name], percent), part(used, percent, 100-percent))
 }
 
 // part is n * of / whole, rounded down, within the range of int64. of and whole are 0 or more.
