@@ -349,11 +349,10 @@ func (one *sight) hold(ctx context.Context, wanted []*appsv1.Deployment) (yields
 	if err := one.remove(ctx, there); err != nil {
 		return false, err
 	}
-	if len(grow) == 0 {
-		return false, nil
-	}
-	if yields, err = one.leaving(ctx, stay); err != nil || yields && one.patient() {
-		return yields, err
+	if len(grow) > 0 {
+		if yields, err = one.leaving(ctx, stay); err != nil || yields && one.patient() {
+			return yields, err
+		}
 	}
 	one.memo.yields = time.Time{}
 	for _, d := range grow {
