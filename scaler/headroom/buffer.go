@@ -117,10 +117,12 @@ func (r *reconciler) buffers(ctx context.Context, s *scene, one *row) error {
 	}
 	ready, wanted := true, map[string]bool{}
 	for _, b := range one.blocks {
-		if b.count == 0 {
-			continue
-		}
-		wanted[b.name] = true
+		wanted[b.name] = b.count > 0
+	}
+	if err := one.sight.removeBuffers(ctx, wanted); err != nil {
+		return err
+	}
+	for _, b := range fallingFirst(one.blocks, there) {
 		if err := one.sight.applyBuffer(ctx, frame.meta(b), frame.template(b, one.shapes[b.Workload]), b.count, there[b.name]); err != nil {
 			return err
 		}
@@ -132,7 +134,27 @@ func (r *reconciler) buffers(ctx context.Context, s *scene, one *row) error {
 		res.ready += min(b.Fits, b.count)
 	}
 	res.buffer, res.bufferSince = phase(since, ready, auto, s.now)
-	return one.sight.removeBuffers(ctx, wanted)
+	return nil
+}
+
+// fallingFirst are the blocks that want buffers, those first that want fewer pods than there are: a node autoscaler that
+// looks between two writes must not see more than is wanted before or after.
+func fallingFirst(blocks []block, there map[string]*unstructured.Unstructured) []block {
+	var falling, rising []block
+	for _, b := range blocks {
+		replicas := int64(0)
+		if old := there[b.name]; old != nil {
+			replicas, _, _ = unstructured.NestedInt64(old.Object, "spec", "replicas") // what cannot be read counts as none
+		}
+		switch {
+		case b.count == 0:
+		case b.count < replicas:
+			falling = append(falling, b)
+		default:
+			rising = append(rising, b)
+		}
+	}
+	return append(falling, rising...)
 }
 
 func bufferKind(version string) schema.GroupVersionKind {

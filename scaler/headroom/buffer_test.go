@@ -56,6 +56,19 @@ func TestChoose(t *testing.T) {
 	require.Equal(t, v1alpha1.HeadroomCapacityBuffer, choose(v1alpha1.HeadroomCapacityBuffer, bufferNone, false))
 }
 
+// Those that fall are written before those that rise, and those that are not wanted not at all.
+func TestFallingFirst(t *testing.T) {
+	there := map[string]*unstructured.Unstructured{}
+	for name, replicas := range map[string]any{"a": int64(3), "b": int64(3), "c": int64(3), "d": "many"} {
+		there[name] = &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"replicas": replicas}}}
+	}
+	var names []string
+	for _, b := range fallingFirst([]block{{name: "a", count: 4}, {name: "b", count: 2}, {name: "c"}, {name: "d", count: 1}, {name: "new", count: 9}}, there) {
+		names = append(names, b.name)
+	}
+	require.Equal(t, []string{"b", "a", "d", "new"}, names)
+}
+
 var crdKind = schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}
 
 const bufferCRD = `{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: capacitybuffers.autoscaling.x-k8s.io},
