@@ -24,6 +24,8 @@ const (
 	PodsNotReady  Cause = "PodsNotReady"
 	// Settling: nothing is wrong any more, for not long enough.
 	Settling Cause = "Settling"
+	// Duplicate: an older member is the same cluster, and keeps it.
+	Duplicate Cause = "Duplicate"
 	// Suspended: somebody asked to leave the member alone.
 	Suspended Cause = "Suspended"
 )
@@ -31,7 +33,7 @@ const (
 // Causes lists the closed set, in the order in which a reader meets them.
 func Causes() []Cause {
 	return []Cause{
-		OK, Settling, NotProbed, Unreachable, Unhealthy, Unauthorized, Untrusted, Invalid, NodesNotReady, PodsNotReady, Suspended,
+		OK, Settling, NotProbed, Unreachable, Unhealthy, Unauthorized, Untrusted, Invalid, NodesNotReady, PodsNotReady, Duplicate, Suspended,
 	}
 }
 
@@ -40,7 +42,7 @@ func (c Cause) Fails() bool { return c == Unreachable || c == Unhealthy || c == 
 
 // Alarms is whether somebody has to do something about it: it does not pass by itself and is never failed over.
 func (c Cause) Alarms() bool {
-	return c == Unauthorized || c == Untrusted || c == Invalid || c == PodsNotReady
+	return c == Unauthorized || c == Untrusted || c == Invalid || c == PodsNotReady || c == Duplicate
 }
 
 // probed is whether it is a finding of a probe.
@@ -76,6 +78,8 @@ func (c Cause) Meaning() string {
 		return "The API server answers, but too few nodes are Ready. It leads to Failed."
 	case PodsNotReady:
 		return "Most nodes are Ready, but few of our pods are: look at their image and configuration. It never leads to Failed."
+	case Duplicate:
+		return "An older member is the same cluster, and keeps it: this one is not used. Remove one of the two, or correct its kubeconfig. It never leads to Failed."
 	case Suspended:
 		return "The member is suspended: it is not probed or changed, and keeps its replicas."
 	}

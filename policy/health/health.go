@@ -123,6 +123,9 @@ type Input struct {
 	// Demand is when the newest value of the member's own demand metrics came in, by the hub's clock: when the value's
 	// time advanced, not when it was read again. Zero: never, or there are none.
 	Demand time.Time
+	// DuplicateOf is the older member that is the same cluster: while there is one, this member is never Healthy, so that no
+	// cluster is divided over, or counted, twice. "": there is none, or it is not known which cluster this is.
+	DuplicateOf string
 	// Suspended: somebody asked to leave the member alone.
 	Suspended bool
 	Options   Options

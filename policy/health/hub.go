@@ -37,7 +37,7 @@ type Doubt struct {
 func HubSuspect(members []Member, within time.Duration) Doubt {
 	var once, silent []Member
 	for _, m := range members {
-		if !m.Proven || m.Cause == Suspended || m.Cause == Invalid {
+		if !m.Proven || m.Cause == Suspended || m.Cause == Invalid || m.Cause == Duplicate {
 			continue
 		}
 		once = append(once, m)

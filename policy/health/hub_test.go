@@ -55,6 +55,8 @@ func TestHubSuspect(t *testing.T) {
 		{"new ones never stopped", []health.Member{fresh, fresh, well()}, false, 0, 0},
 		{"only new ones", []health.Member{fresh, fresh}, false, 0, 0},
 		{"suspended ones and wrong Secrets are nobody's silence", []health.Member{because(gone(0), health.Suspended), because(gone(0), health.Invalid), well()}, false, 0, 0},
+		{"nor are second names of a cluster", []health.Member{because(gone(0), health.Duplicate), gone(0), well()}, false, 0, 0},
+		{"which stand for nobody", []health.Member{because(gone(0), health.Duplicate), gone(0)}, true, 1, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := health.HubSuspect(test.members, health.Together)

@@ -75,6 +75,9 @@ func (s *story) move() {
 	}
 	s.input.Nodes, s.input.Pods = drawShare(s.t, "nodes", s.now), drawShare(s.t, "pods", s.now)
 	s.input.Suspended = rapid.Float64().Draw(s.t, "suspended") < 0.03
+	if s.input.DuplicateOf = ""; rapid.Float64().Draw(s.t, "duplicate") < 0.05 {
+		s.input.DuplicateOf = "east"
+	}
 	if rapid.Float64().Draw(s.t, "demand") < 0.2 {
 		s.input.Demand = s.now.Add(-time.Duration(rapid.IntRange(-5, 100).Draw(s.t, "age")) * time.Second)
 	}
@@ -167,6 +170,27 @@ func TestPropertyRefusalsNeverFail(t *testing.T) {
 	})
 }
 
+// The younger of two members that are one cluster is never Healthy, and fails only where another one would.
+func TestPropertyDuplicates(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := newStory(t)
+		s.run(func() {
+			other := s.input
+			other.DuplicateOf = "east"
+			v := health.Step(other, s.kept, s.now)
+			require.NotEqual(t, h, v.State)
+			other.DuplicateOf = ""
+			alone := health.Step(other, s.kept, s.now)
+			switch {
+			case alone.State == f:
+				require.Equal(t, f, v.State)
+			case s.kept.State != f:
+				require.Equal(t, health.Suspect, v.State)
+			}
+		})
+	})
+}
+
 // Nobody fails before failedAfter has passed since the last good probe and since the last jump of the clock, nor without
 // as many failed probes as asked for, nor while demand comes in.
 func TestPropertyFailedNotEarly(t *testing.T) {
@@ -213,7 +237,7 @@ func TestPropertyHealthyNotEarly(t *testing.T) {
 			default:
 				good = 0
 			}
-			if s.input.Suspended || s.verdict.Cause == health.NodesNotReady {
+			if s.input.Suspended || s.input.DuplicateOf != "" || s.verdict.Cause == health.NodesNotReady {
 				good = 0
 			}
 			if s.verdict.State == h && s.kept.State != h {

@@ -120,7 +120,7 @@ func (s *step) countShares() {
 	k := &s.kept
 	k.NodesLowSince = s.lowSince(s.Nodes, s.Options.MinReadyNodes, k.NodesLowSince)
 	k.PodsLowSince = s.lowSince(s.Pods, s.Options.MinReadyPods, k.PodsLowSince)
-	if !k.NodesLowSince.IsZero() || s.fewPods() || s.unseen() {
+	if !k.NodesLowSince.IsZero() || s.fewPods() || s.unseen() || s.DuplicateOf != "" {
 		k.Successes, k.GoodSince = 0, time.Time{}
 	}
 }
@@ -190,7 +190,7 @@ func (s *step) judge() {
 	case s.failing() && !s.demanded(k.FailingSince), s.fewNodes() && s.answers() && !s.demanded(k.NodesLowSince):
 		s.enter(Failed)
 	case k.State == Healthy:
-		if k.Bad >= s.Options.SuspectThreshold || !k.NodesLowSince.IsZero() || s.fewPods() || s.unseen() {
+		if k.Bad >= s.Options.SuspectThreshold || !k.NodesLowSince.IsZero() || s.fewPods() || s.unseen() || s.DuplicateOf != "" {
 			s.enter(Suspect)
 		}
 	case k.Successes >= s.Options.SuccessThreshold && k.Probed.Sub(k.GoodSince) >= s.Options.HealthyAfter:
@@ -209,13 +209,15 @@ func (s *step) cause() Cause {
 		return NotProbed
 	case s.Probe.Cause != NotProbed && s.Probe.Cause != OK && s.recent(s.Probe.At):
 		return s.Probe.Cause
+	case s.DuplicateOf != "":
+		return Duplicate
 	case !k.NodesLowSince.IsZero():
 		return NodesNotReady
 	case s.fewPods():
 		return PodsNotReady
 	case s.answers():
 		return Settling
-	case k.Cause == "" || k.Cause == OK || k.Cause == Suspended:
+	case k.Cause == "" || k.Cause == OK || k.Cause == Suspended || k.Cause == Duplicate:
 		return NotProbed
 	}
 	return k.Cause // nothing newer is known

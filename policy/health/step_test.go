@@ -25,6 +25,7 @@ type look struct {
 	// demand is when the newest value of the demand came in, in seconds after noon; 0: never
 	demand    float64
 	suspended bool
+	duplicate string // of which member
 	want      health.State
 	wantCause health.Cause
 	// next is when to look again, in seconds after noon; 0: not looked at
@@ -60,7 +61,7 @@ func failed() health.Kept {
 
 func (l look) input(before health.Probe, o health.Options) health.Input {
 	at := after(l.at)
-	in := health.Input{Probe: before, Nodes: share(l.nodes, at), Pods: share(l.pods, at), Suspended: l.suspended, Options: o}
+	in := health.Input{Probe: before, Nodes: share(l.nodes, at), Pods: share(l.pods, at), Suspended: l.suspended, DuplicateOf: l.duplicate, Options: o}
 	if l.cause != "" {
 		in.Probe = health.Probe{At: at, Cause: l.cause, Message: "the probe says " + string(l.cause)}
 	}
@@ -194,6 +195,19 @@ func TestProbes(t *testing.T) {
 		}},
 		{"a probe from before it was suspended", suspect(), []look{
 			{at: 10, cause: ok, want: s}, {at: 11, suspended: true, want: s}, {at: 12, want: s}, {at: 40, cause: ok, want: s}, {at: 70, cause: ok, want: s}, {at: 100, cause: ok, want: h},
+		}},
+		{"the same cluster as an older member, which goes", healthy(), []look{
+			{at: 10, cause: ok, duplicate: "east", want: s, wantCause: health.Duplicate}, {at: 100, cause: ok, duplicate: "east", want: s, wantCause: health.Duplicate},
+			{at: 130, cause: ok, duplicate: "east", want: s}, {at: 131, want: s, wantCause: health.Settling}, {at: 140, cause: ok, want: s}, {at: 170, cause: ok, want: s},
+			{at: 199, cause: ok, want: s}, {at: 200, cause: ok, want: h, wantCause: ok},
+		}},
+		{"a new one of a cluster that there is", health.Kept{}, []look{
+			{at: 0, cause: ok, duplicate: "east", want: s, wantCause: health.Duplicate}, {at: 30, cause: ok, duplicate: "east", want: s}, {at: 60, cause: ok, duplicate: "east", want: s},
+		}},
+		{"the same cluster, which dies", healthy(), []look{
+			{at: 10, cause: un, duplicate: "east", want: s, wantCause: un}, {at: 20, cause: un, duplicate: "east", want: s}, {at: 40, cause: un, duplicate: "east", want: f},
+			{at: 50, cause: ok, duplicate: "east", want: f, wantCause: health.Duplicate}, {at: 80, cause: ok, duplicate: "east", want: f}, {at: 120, cause: ok, duplicate: "east", want: f},
+			{at: 130, cause: ok, want: f, wantCause: health.Settling}, {at: 160, cause: ok, want: f}, {at: 190, cause: ok, want: h},
 		}},
 		{"suspended out of failed", failed(), []look{{at: 10, cause: un, suspended: true, want: s, wantCause: health.Suspended}}},
 	} {
@@ -387,6 +401,10 @@ func TestMessages(t *testing.T) {
 	require.Equal(t, "it answers, and is healthy once it has done so for 1m0s", last(suspect(), look{at: 10, cause: ok, want: s}))
 	require.Equal(t, "it answers again, and gets replicas back once it has done so for 1m0s", last(failed(), look{at: 10, cause: ok, want: f}))
 	require.Equal(t, "it is suspended: it is not probed or changed, and keeps its replicas", last(failed(), look{at: 10, suspended: true, want: s}))
+	same := "it is the same cluster as MemberCluster east, which is older and keeps it: delete one of the two, or correct its kubeconfig"
+	require.Equal(t, same+"; it keeps its replicas, and nothing is lowered, until that is mended", last(healthy(), look{at: 10, cause: ok, duplicate: "east", want: s}))
+	require.Equal(t, same+"; it gets nothing until then", last(health.Kept{}, look{at: 10, cause: ok, duplicate: "east", want: s}))
+	require.Equal(t, same+"; it has failed, and its replicas may move", last(failed(), look{at: 10, cause: ok, duplicate: "east", want: f}))
 	require.Equal(t, "no probe has come back yet; it keeps its replicas, and nothing is lowered, until that is mended", last(health.Kept{}, look{at: 10, want: s}))
 	require.Equal(t, "the last probe found: Untrusted; it keeps its replicas, and nothing is lowered, until that is mended", last(suspect(), look{at: 3600, want: s}), "another leader, before its first probe")
 }

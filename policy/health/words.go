@@ -27,6 +27,8 @@ func (s *step) message() string {
 		return fmt.Sprintf("fewer than %d %% of its nodes are Ready", s.Options.MinReadyNodes) + s.consequence()
 	case PodsNotReady:
 		return fmt.Sprintf("fewer than %d %% of our pods there are Ready: look at their image and configuration", s.Options.MinReadyPods) + s.consequence()
+	case Duplicate:
+		return fmt.Sprintf("it is the same cluster as MemberCluster %s, which is older and keeps it: delete one of the two, or correct its kubeconfig", s.DuplicateOf) + s.consequence()
 	}
 	return s.found("the last probe found: "+string(k.Cause)) + s.consequence()
 }
@@ -56,6 +58,8 @@ func (s *step) consequence() string {
 	switch {
 	case k.State == Failed:
 		return "; it has failed, and its replicas may move"
+	case k.Cause == Duplicate && !k.Proven:
+		return "; it gets nothing until then"
 	case !k.Cause.Fails():
 		return "; it keeps its replicas, and nothing is lowered, until that is mended"
 	case s.demanded(since):

@@ -144,6 +144,9 @@ func requireNoRoomLeft(t require.TestingT, w world, l reserve.Loss) {
 		if limit := load.Clusters[i].Max; limit != nil {
 			fits = min(fits, max(*limit-load.In[c.Name].Replicas, 0))
 		}
+		if c.Quota != nil {
+			fits = min(fits, max(c.Quota["pods"], 0), max(c.Quota["cpu"], 0)/load.In[c.Name].Quota["cpu"])
+		}
 		room += fits
 	}
 	require.Equal(t, min(l.Workloads[0].Replicas, room), l.Workloads[0].Fit)

@@ -34,15 +34,18 @@ type Reserve struct {
 // Surge is what one workload could take.
 type Surge struct {
 	Workload string
-	Ahead    int64  // replicas beyond the present ones for which room is kept
-	By       string // the peak that asks for most of them, "" for none
-	Next     map[string]int64
-	Unplaced int64 // of Ahead, those that no cluster takes
+	Ahead    int64            // replicas beyond the present ones for which room is kept
+	By       string           // the peak that asks for most of them, "" for none
+	Next     map[string]int64 // of Ahead, those for which each cluster keeps room
+	Unplaced int64            // of Ahead, those that no cluster takes
+	Refused  int64            // of Ahead, those for which quotas or the limit on peaks leave no room
 	// AtOnce is how many more replicas fit on the nodes of each cluster without waiting for any, if it surges alone and the
 	// whole reserve is for it; no more than its limits allow.
 	AtOnce map[string]int64
 	// Together is how many of Next fit if all workloads surge at a time.
 	Together map[string]int64
+
+	calm map[string]int64 // what Next would be without the peak
 }
 
 // Plan is the reserve of all clusters.
@@ -57,12 +60,11 @@ type Plan struct {
 func Decide(clusters []Cluster, workloads []Workload, o Options, now time.Time) (Plan, error) {
 	clusters = slices.Clone(clusters)
 	slices.SortFunc(clusters, func(a, b Cluster) int { return cmp.Compare(a.Name, b.Name) })
+	workloads = limited(clusters, workloads)
 	var p Plan
 	for _, w := range workloads {
-		s := Surge{Workload: w.Name, AtOnce: map[string]int64{}, Together: map[string]int64{}}
-		s.Ahead, s.By = w.Surge(o, now)
-		var err error
-		if s.Next, s.Unplaced, err = w.Next(s.Ahead); err != nil {
+		s, err := w.surge(o, now)
+		if err != nil {
 			return Plan{}, err
 		}
 		p.Surges = append(p.Surges, s)
@@ -82,10 +84,25 @@ func Decide(clusters []Cluster, workloads []Workload, o Options, now time.Time) 
 	return p, nil
 }
 
+// surge is what a workload could take, before it is known what the clusters let through.
+func (w Workload) surge(o Options, now time.Time) (Surge, error) {
+	s := Surge{Workload: w.Name, AtOnce: map[string]int64{}, Together: map[string]int64{}}
+	s.Ahead, s.By = w.Surge(o, now)
+	quiet := w
+	quiet.Peaks = nil
+	calm, _ := quiet.Surge(o, now)
+	var err error
+	s.Next, s.Unplaced, err = w.Next(s.Ahead)
+	if s.calm = s.Next; err == nil && calm != s.Ahead {
+		s.calm, _, err = w.Next(calm)
+	}
+	return s, err
+}
+
 // reserve plans one cluster, and fills in what of the surges fits there.
 func (p Plan) reserve(c Cluster, room room, workloads []Workload, o Options) Reserve {
 	r := Reserve{Cluster: c.Name, Base: BaseOf(c.Nodes), Held: fit.Resources{}}
-	wanted := fit.Resources{}
+	wanted, keeps := fit.Resources{}, p.next(c, r.Base, workloads, o)
 	for i, w := range workloads {
 		in, there := w.In[c.Name]
 		if !there {
@@ -93,7 +110,10 @@ func (p Plan) reserve(c Cluster, room room, workloads []Workload, o Options) Res
 		}
 		shape := room.shape(in.Shape)
 		p.Surges[i].AtOnce[c.Name] = min(fit.Capacity(room.nodes, shape), w.room(c.Name))
-		if next := p.Surges[i].Next[c.Name]; next > 0 {
+		s := &p.Surges[i]
+		s.Refused += s.Next[c.Name] - keeps[i]
+		s.Next[c.Name] = keeps[i]
+		if next := keeps[i]; next > 0 {
 			r.Blocks = append(r.Blocks, Block{Workload: w.Name, Shape: shape, Count: next})
 			wanted = wanted.Add(in.Shape.Requests.Times(next))
 		}
@@ -143,6 +163,16 @@ func demands(blocks []Block) []fit.Demand {
 	out := make([]fit.Demand, len(blocks))
 	for i, b := range blocks {
 		out[i] = fit.Demand{Shape: b.Shape, Count: b.Count}
+	}
+	return out
+}
+
+// Placed is how many pods of each block fit on a cluster's nodes, all of them together. The blocks are those of Decide, or of
+// other counts and sizes.
+func Placed(nodes []Node, blocks []Block) []int64 {
+	out := make([]int64, len(blocks))
+	for i, placed := range fit.Place(roomOf(nodes).nodes, demands(blocks), fit.Spread) {
+		out[i] = placed.Placed
 	}
 	return out
 }

@@ -80,7 +80,8 @@ func TestReserveHolds(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, p, again)
 		for i, s := range p.Surges {
-			sum := s.Unplaced
+			require.GreaterOrEqual(t, s.Refused, int64(0))
+			sum := s.Unplaced + s.Refused
 			for cluster, next := range s.Next {
 				require.GreaterOrEqual(t, next, int64(0))
 				require.LessOrEqual(t, s.Together[cluster], next)
@@ -101,6 +102,9 @@ func TestReserveHolds(t *testing.T) {
 				asked, short = asked.Add(b.Shape.Requests.Times(b.Count)), short+b.Count-b.Fits
 			}
 			require.Equal(t, r.Short, short)
+			for j, fits := range reserve.Placed(w.clusters[i].Nodes, r.Blocks) {
+				require.Equal(t, r.Blocks[j].Fits, fits)
+			}
 			require.Equal(t, reserve.BaseOf(w.clusters[i].Nodes), r.Base)
 			for _, name := range []string{"cpu", "memory"} {
 				require.GreaterOrEqual(t, asked[name], r.Wanted[name])

@@ -16,6 +16,8 @@ type Cluster struct {
 	Nodes []Node
 	// New are the empty nodes that its node groups may still add.
 	New []fit.Node
+	// Quota is what is left of the quotas of its namespaces, by any names; those that limit a workload are in its Presence.
+	Quota fit.Resources
 }
 
 // Workload is one that runs in one or more of the clusters.
@@ -36,6 +38,8 @@ type Presence struct {
 	Shape fit.Shape
 	// New are the indices of Cluster.New on which they may run; nil: all.
 	New []int
+	// Quota is what one of its pods takes of Cluster.Quota. What no quota names is limited by none.
+	Quota fit.Resources
 }
 
 // Peak is a demand that a schedule or a forecast has announced.
@@ -49,6 +53,9 @@ type Peak struct {
 type Options struct {
 	Percent int64         // of what can be allocated, and of the replicas; 100 and no peaks: what if there were twice as many
 	Lead    time.Duration // how long before a peak its room is made
+	// Peaks is how large announced peaks may make a cluster's reserve: a percentage of what its nodes can allocate, those
+	// included that the reserve would need. nil, or 100 and more: as large as they ask for.
+	Peaks *int64
 }
 
 // Surge returns how many replicas beyond the present ones room is kept for, and for which peak ("" for none): the

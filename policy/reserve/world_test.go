@@ -22,6 +22,9 @@ type world struct {
 
 func anyWorld(t *rapid.T) world {
 	w := world{options: reserve.Options{Percent: rapid.Int64Range(0, 120).Draw(t, "percent"), Lead: time.Hour}}
+	if rapid.Bool().Draw(t, "peaks are limited") {
+		w.options.Peaks = new(rapid.Int64Range(0, 110).Draw(t, "peaks"))
+	}
 	for i := range rapid.IntRange(1, 4).Draw(t, "clusters") {
 		c := reserve.Cluster{Name: fmt.Sprintf("c%d", i)}
 		for range rapid.IntRange(0, 4).Draw(t, "nodes") {
@@ -31,6 +34,9 @@ func anyWorld(t *rapid.T) world {
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "new nodes") {
 			c.New = append(c.New, fit.Node{Free: fit.Resources{"cpu": 8000, "memory": 32}, Pods: 110})
+		}
+		if rapid.IntRange(0, 2).Draw(t, "quota") == 0 {
+			c.Quota = fit.Resources{"pods": rapid.Int64Range(-1, 20).Draw(t, "quota of pods"), "cpu": rapid.Int64Range(-1000, 20000).Draw(t, "quota of cpu")}
 		}
 		w.clusters = append(w.clusters, c)
 	}
@@ -48,7 +54,7 @@ func anyWorld(t *rapid.T) world {
 		d, err := divide.Divide(l.Replicas, l.Clusters, l.Name)
 		require.NoError(t, err)
 		for _, c := range w.clusters {
-			l.In[c.Name] = reserve.Presence{Replicas: d.Seats[c.Name], Shape: shape}
+			l.In[c.Name] = reserve.Presence{Replicas: d.Seats[c.Name], Shape: shape, Quota: fit.Resources{"pods": 1, "cpu": shape.Requests["cpu"], "other": 1}}
 		}
 		if rapid.Bool().Draw(t, "peak") {
 			l.Peaks = []reserve.Peak{{Replicas: rapid.Int64Range(0, 100).Draw(t, "peak replicas"), From: noon, Until: noon.Add(time.Hour)}}

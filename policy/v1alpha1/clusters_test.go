@@ -67,6 +67,9 @@ func TestMembersScalesAndHeadrooms(t *testing.T) {
 		{"all of it", "Headroom", `{percent: 100}`, ok},
 		{"more than all", "Headroom", `{percent: 101}`, "spec.percent"},
 		{"none", "Headroom", `{percent: 0}`, ok},
+		{"peaks of any size", "Headroom", `{peaks: {maxPercent: 100}}`, ok},
+		{"no peaks", "Headroom", `{peaks: {maxPercent: 0}}`, ok},
+		{"peaks of more than all", "Headroom", `{peaks: {maxPercent: 101}}`, "spec.peaks.maxPercent"},
 		{"another class", "Headroom", `{placeholder: {priorityClassName: balloon}}`, ok},
 		{"no class", "Headroom", `{placeholder: {priorityClassName: ""}}`, "spec.placeholder.priorityClassName"},
 		{"no nodes to wait for", "Headroom", `{placeholder: {waitForNodes: false}}`, ok},
@@ -117,6 +120,7 @@ func TestDefaultsOfMembersScalesAndHeadrooms(t *testing.T) {
 	headroom := &v1alpha1.Headroom{}
 	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object, headroom))
 	require.Equal(t, int32(20), *headroom.Spec.Percent)
+	require.Equal(t, int32(80), *headroom.Spec.Peaks.MaxPercent)
 	require.Equal(t, v1alpha1.ModeObserve, headroom.Spec.Mode)
 	require.Equal(t, "plimsoll-headroom", headroom.Spec.Placeholder.PriorityClassName)
 }

@@ -13,6 +13,7 @@ import (
 const (
 	DefaultHeadroomPercent = 20
 	DefaultHeadroomLead    = 10 * time.Minute
+	DefaultPeaksPercent    = 80
 	DefaultPriorityClass   = "plimsoll-headroom"
 	DefaultPauseImage      = "registry.k8s.io/pause:3.10"
 )
@@ -32,11 +33,14 @@ type Reservation struct {
 func (h *Headroom) Compile() (Reservation, error) {
 	spec := &h.Spec
 	out := Reservation{
-		Options: reserve.Options{Percent: DefaultHeadroomPercent, Lead: DefaultHeadroomLead},
+		Options: reserve.Options{Percent: DefaultHeadroomPercent, Lead: DefaultHeadroomLead, Peaks: new(int64(DefaultPeaksPercent))},
 		Enforce: spec.Mode == ModeEnforce, Strategy: spec.Strategy, Placeholder: spec.Placeholder,
 	}
 	if spec.Percent != nil {
 		out.Options.Percent = int64(*spec.Percent)
+	}
+	if spec.Peaks.MaxPercent != nil {
+		*out.Options.Peaks = int64(*spec.Peaks.MaxPercent)
 	}
 	if spec.Lead != nil {
 		out.Options.Lead = spec.Lead.Duration
@@ -56,6 +60,8 @@ func (h *Headroom) Compile() (Reservation, error) {
 	switch {
 	case out.Options.Percent < 0 || out.Options.Percent > 100:
 		return Reservation{}, fmt.Errorf("spec.percent: %d must be from 0 to 100", out.Options.Percent)
+	case *out.Options.Peaks < 0 || *out.Options.Peaks > 100:
+		return Reservation{}, fmt.Errorf("spec.peaks.maxPercent: %d must be from 0 to 100", *out.Options.Peaks)
 	case out.Options.Lead < 0 || out.Options.Lead > 24*time.Hour:
 		return Reservation{}, fmt.Errorf("spec.lead: %s must be from 0s to 24h", out.Options.Lead)
 	case spec.Mode != "" && spec.Mode != ModeObserve && spec.Mode != ModeEnforce:

@@ -18,6 +18,7 @@ const (
 	HeadroomNodeGroupFailed      = "NodeGroupFailed"
 	HeadroomBufferNotProvisioned = "BufferNotProvisioned"
 	HeadroomClusterUnknown       = "ClusterUnknown"
+	HeadroomHeldByOtherHub       = "HeldByOtherHub"
 	HeadroomWriteFailed          = "WriteFailed"
 	HeadroomNoClusters           = "NoClusters"
 	HeadroomInvalid              = "Invalid"
@@ -27,7 +28,7 @@ const (
 func HeadroomReasons() []string {
 	return []string{
 		HeadroomHeld, HeadroomPeakAhead, HeadroomObserving, HeadroomFilling, HeadroomPaused,
-		HeadroomShort, HeadroomNodeGroupsAtMaximum, HeadroomNodeGroupFailed, HeadroomBufferNotProvisioned, HeadroomClusterUnknown, HeadroomWriteFailed, HeadroomNoClusters, HeadroomInvalid,
+		HeadroomShort, HeadroomNodeGroupsAtMaximum, HeadroomNodeGroupFailed, HeadroomBufferNotProvisioned, HeadroomClusterUnknown, HeadroomHeldByOtherHub, HeadroomWriteFailed, HeadroomNoClusters, HeadroomInvalid,
 	}
 }
 
@@ -54,6 +55,8 @@ func HeadroomMeaning(reason string) string {
 		return "strategy is CapacityBuffer, but no node autoscaler has accepted the buffer in 5 minutes. Enable it there, or use strategy: Auto."
 	case HeadroomClusterUnknown:
 		return "A cluster is not Healthy, so what it has is not known. Its reserve is left as it is."
+	case HeadroomHeldByOtherHub:
+		return "Another hub keeps a reserve in a cluster, so nothing is written there. Let one hub only have a Headroom for it; if that hub is gone, take its objects over: the message has the command."
 	case HeadroomWriteFailed:
 		return "A cluster's API server refused the write. The message has its words."
 	case HeadroomNoClusters:

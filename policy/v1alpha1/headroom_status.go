@@ -93,6 +93,10 @@ type HeadroomSurge struct {
 	Workload string `json:"workload"`
 	// ahead is for how many more replicas room is kept.
 	Ahead int32 `json:"ahead"`
+	// refused is for how many more none is kept, because a ResourceQuota or maxReplicas would refuse them, or
+	// spec.peaks.maxPercent is reached.
+	// +optional
+	Refused int32 `json:"refused,omitempty"`
 	// by names the schedule or forecast whose peak asks for most of them; empty: the percentage.
 	// +optional
 	By string `json:"by,omitempty"`

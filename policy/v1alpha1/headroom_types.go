@@ -98,6 +98,11 @@ type HeadroomSpec struct {
 	// +kubebuilder:validation:MaxLength=20
 	Lead *metav1.Duration `json:"lead,omitempty"`
 
+	// peaks limits what announced peaks may cost: whoever may write a ScaleSchedule or a ScaleForecast announces them.
+	// +optional
+	// +default={"maxPercent":80}
+	Peaks HeadroomPeaks `json:"peaks,omitzero"`
+
 	// strategy says how room is kept. Auto: CapacityBuffer where a node autoscaler provisions it, node groups where the
 	// member has some, else Placeholder. With CapacityBuffer and NodeGroups no pods hold the room. Default: Auto.
 	// +optional
@@ -112,6 +117,19 @@ type HeadroomSpec struct {
 	// cost gives the reserve a price. Absent: none is shown.
 	// +optional
 	Cost *HeadroomCost `json:"cost,omitempty"`
+}
+
+// HeadroomPeaks limits what announced peaks may cost.
+type HeadroomPeaks struct {
+	// maxPercent is how large announced peaks may make a cluster's reserve: a percentage of what its nodes can allocate,
+	// those included that the reserve would need. With 80 a peak of four times what all workloads run, with 20 % on top,
+	// is held ahead; with 100 any peak is, and with 0 none. What percent keeps is kept in any case, and what a
+	// ResourceQuota of the workload's namespace refuses is not. Default: 80.
+	// +optional
+	// +default=80
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	MaxPercent *int32 `json:"maxPercent,omitempty"`
 }
 
 // PlaceholderSpec is about placeholder pods.

@@ -19,6 +19,7 @@ const (
 	MemberUntrusted         = "Untrusted"
 	MemberNodesNotReady     = "NodesNotReady"
 	MemberPodsNotReady      = "PodsNotReady"
+	MemberDuplicateCluster  = "DuplicateCluster"
 	MemberNoKubeconfig      = "NoKubeconfig"
 	MemberInvalidKubeconfig = "InvalidKubeconfig"
 	MemberForbidden         = "Forbidden"
@@ -29,7 +30,7 @@ const (
 func MemberReasons() []string {
 	return []string{
 		MemberAnswers, MemberClockSkew, MemberDraining, MemberStarting, MemberReturning, MemberSuspended, MemberHubSuspect,
-		MemberUnreachable, MemberUnhealthy, MemberUnauthorized, MemberUntrusted, MemberNodesNotReady, MemberPodsNotReady,
+		MemberUnreachable, MemberUnhealthy, MemberUnauthorized, MemberUntrusted, MemberNodesNotReady, MemberPodsNotReady, MemberDuplicateCluster,
 		MemberNoKubeconfig, MemberInvalidKubeconfig, MemberForbidden, MemberUnreadable,
 	}
 }
@@ -74,6 +75,8 @@ func memberTrouble(reason string) string {
 		return "The API server answers, but too few of its nodes are Ready, so its pods serve nobody. After spec.probe.nodesAfter it is Failed."
 	case MemberPodsNotReady:
 		return "The nodes are Ready, but hardly any of the divided workloads' pods are. That is rather the workload than the cluster: nothing moves by itself."
+	case MemberDuplicateCluster:
+		return "An older MemberCluster is for the same cluster, and keeps it: this one is not used, and nothing moves. Delete one of the two, or correct its kubeconfig; the message names the other."
 	case MemberForbidden:
 		return "The API server is ready, but what is in the cluster may not be read: nothing moves. Apply manifests/member there; the message names what is missing."
 	case MemberUnreadable:

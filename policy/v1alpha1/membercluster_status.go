@@ -45,6 +45,11 @@ type MemberClusterStatus struct {
 	// version of its Kubernetes.
 	// +optional
 	Version string `json:"version,omitempty"`
+	// clusterID is the UID of its namespace kube-system, by which two MemberClusters of one cluster are told. Empty: not
+	// known, such as where the hub's account may not read that namespace.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	ClusterID string `json:"clusterID,omitempty"`
 	// nodes are its nodes.
 	// +optional
 	Nodes *MemberNodes `json:"nodes,omitempty"`

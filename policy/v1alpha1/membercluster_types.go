@@ -16,6 +16,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Free",type=string,JSONPath=`.status.free`,description="What its nodes have left, the reserve included"
 // +kubebuilder:printcolumn:name="If-Lost",type=string,JSONPath=`.status.ifLost`,description="What becomes of its replicas if it dies now: Fits, NeedsNodes or DoesNotFit"
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Cluster-ID",type=string,JSONPath=`.status.clusterID`,priority=1,description="UID of the cluster's namespace kube-system"
 type MemberCluster struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

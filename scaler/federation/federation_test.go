@@ -10,9 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"pgregory.net/rapid"
@@ -56,30 +54,7 @@ func TestPercents(t *testing.T) {
 	})
 }
 
-func TestQuotaLetsThrough(t *testing.T) {
-	pod := onePod("500m").Spec
-	pod.Containers[0].Resources.Requests[corev1.ResourceMemory] = resource.MustParse("1Gi")
-	pod.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2")}
-	for name, want := range map[string]int64{
-		"pods": 1, "count/pods": 1, "cpu": 500, "requests.cpu": 500, "limits.cpu": 2000, "requests.memory": 1 << 30, "memory": 1 << 30,
-		"limits.memory": 0, "requests.nvidia.com/gpu": 0, "services": 0, "count/deployments.apps": 0,
-	} {
-		require.Equal(t, want, costs(name, &pod), name)
-	}
-	scope := func(name corev1.ResourceQuotaScope, operator corev1.ScopeSelectorOperator, values ...string) *corev1.ResourceQuota {
-		return &corev1.ResourceQuota{Spec: corev1.ResourceQuotaSpec{ScopeSelector: &corev1.ScopeSelector{
-			MatchExpressions: []corev1.ScopedResourceSelectorRequirement{{ScopeName: name, Operator: operator, Values: values}},
-		}}}
-	}
-	pod.PriorityClassName = "gold"
-	require.True(t, concerns(scope(corev1.ResourceQuotaScopePriorityClass, corev1.ScopeSelectorOpIn, "gold"), &pod))
-	require.False(t, concerns(scope(corev1.ResourceQuotaScopePriorityClass, corev1.ScopeSelectorOpIn, "silver"), &pod))
-	require.True(t, concerns(scope(corev1.ResourceQuotaScopePriorityClass, corev1.ScopeSelectorOpNotIn, "silver"), &pod))
-	require.True(t, concerns(scope(corev1.ResourceQuotaScopeNotBestEffort, corev1.ScopeSelectorOpExists), &pod))
-	require.False(t, concerns(&corev1.ResourceQuota{Spec: corev1.ResourceQuotaSpec{Scopes: []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeTerminating}}}, &pod))
-	require.False(t, concerns(scope(corev1.ResourceQuotaScopeCrossNamespacePodAffinity, corev1.ScopeSelectorOpExists), &pod))
-	require.True(t, concerns(&corev1.ResourceQuota{}, &pod))
-
+func TestQuotaLimits(t *testing.T) {
 	require.Nil(t, quotaLimit(nil, &pods{all: 3}, 3))
 	require.Equal(t, int64(5), *quotaLimit(new(int64(2)), &pods{all: 3}, 3))
 	require.Equal(t, int64(7), *quotaLimit(new(int64(0)), &pods{all: 3}, 7), "what was asked for is refused by nobody yet")

@@ -19,8 +19,10 @@ const answerWithin = 10 * time.Second
 // result is what became of a row.
 type result struct {
 	err          error
+	foreign      foreign
 	pods, ready  int64
 	waits        bool   // a pod waits that would fit in a placeholder's place
+	yields       bool   // placeholder pods have yet to go before others come in their place
 	refused      string // why the API server makes no placeholder pods
 	buffer       bufferPhase
 	bufferSince  *time.Time
@@ -35,6 +37,7 @@ type memo struct {
 	buffers    bufferMemo
 	shortSince time.Time
 	nudged     time.Time
+	yields     time.Time // since when placeholder pods are waited for that are to go
 }
 
 func newMemo() *memo { return &memo{kept: map[string]*kept{}} }
@@ -44,10 +47,11 @@ func newMemo() *memo { return &memo{kept: map[string]*kept{}} }
 func (r *reconciler) act(ctx context.Context, w *world) {
 	var group errgroup.Group
 	group.SetLimit(r.options.Concurrency)
-	owned := map[string]bool{}
+	owned, same := map[string]bool{}, map[string]bool{} // by the name of the MemberCluster, and by the ID of what it is
 	for _, s := range w.scenes {
 		for _, one := range s.rows {
 			owned[one.cluster.Name] = true
+			same[one.cluster.Status.ClusterID] = one.cluster.Status.ClusterID != ""
 			if one.sight == nil || s.invalid != "" {
 				continue
 			}
@@ -59,8 +63,9 @@ func (r *reconciler) act(ctx context.Context, w *world) {
 			})
 		}
 	}
-	for name, sight := range w.members {
-		if owned[name] {
+	for _, c := range w.clusters {
+		name, sight := c.Name, w.members[c.Name]
+		if sight == nil || owned[name] || same[c.Status.ClusterID] {
 			continue
 		}
 		group.Go(func() error { // no Headroom is left that wants anything there
@@ -97,6 +102,10 @@ func (r *reconciler) bring(ctx context.Context, s *scene, one *row) error {
 		one.strategy = one.before.Strategy
 		return one.sight.count(ctx, one)
 	}
+	var err error
+	if one.result.foreign, err = one.sight.foreign(ctx); err != nil || one.result.foreign.hub != "" {
+		return err
+	}
 	if !s.acts() {
 		one.strategy = s.foreseen(one)
 		return one.sight.clear(ctx, true, true)
@@ -131,7 +140,7 @@ func (r *reconciler) bring(ctx context.Context, s *scene, one *row) error {
 			wanted = append(wanted, frame.deployment(b, one.shapes[b.Workload]))
 		}
 	}
-	if err := one.sight.hold(ctx, wanted); err != nil {
+	if one.result.yields, err = one.sight.hold(ctx, wanted); err != nil {
 		return err
 	}
 	if err := s.nudge(ctx, one); err != nil {
@@ -165,7 +174,7 @@ func (s *scene) foreseen(one *row) v1alpha1.HeadroomStrategy {
 // clear removes what other means have left.
 func (one *sight) clear(ctx context.Context, placeholders, buffers bool) error {
 	if placeholders {
-		if err := one.hold(ctx, nil); err != nil {
+		if _, err := one.hold(ctx, nil); err != nil {
 			return err
 		}
 	}

@@ -117,10 +117,12 @@ func (r *reconciler) buffers(ctx context.Context, s *scene, one *row) error {
 	}
 	ready, wanted := true, map[string]bool{}
 	for _, b := range one.blocks {
-		if b.count == 0 {
-			continue
-		}
-		wanted[b.name] = true
+		wanted[b.name] = b.count > 0
+	}
+	if err := one.sight.removeBuffers(ctx, wanted); err != nil {
+		return err
+	}
+	for _, b := range fallingFirst(one.blocks, there) {
 		if err := one.sight.applyBuffer(ctx, frame.meta(b), frame.template(b, one.shapes[b.Workload]), b.count, there[b.name]); err != nil {
 			return err
 		}
@@ -132,7 +134,27 @@ func (r *reconciler) buffers(ctx context.Context, s *scene, one *row) error {
 		res.ready += min(b.Fits, b.count)
 	}
 	res.buffer, res.bufferSince = phase(since, ready, auto, s.now)
-	return one.sight.removeBuffers(ctx, wanted)
+	return nil
+}
+
+// fallingFirst are the blocks that want buffers, those first that want fewer pods than there are: a node autoscaler that
+// looks between two writes must not see more than is wanted before or after.
+func fallingFirst(blocks []block, there map[string]*unstructured.Unstructured) []block {
+	var falling, rising []block
+	for _, b := range blocks {
+		replicas := int64(0)
+		if old := there[b.name]; old != nil {
+			replicas, _, _ = unstructured.NestedInt64(old.Object, "spec", "replicas") // what cannot be read counts as none
+		}
+		switch {
+		case b.count == 0:
+		case b.count < replicas:
+			falling = append(falling, b)
+		default:
+			rising = append(rising, b)
+		}
+	}
+	return append(falling, rising...)
 }
 
 func bufferKind(version string) schema.GroupVersionKind {
@@ -141,14 +163,15 @@ func bufferKind(version string) schema.GroupVersionKind {
 
 // listBuffers are our buffers in a member, by name.
 func (one *sight) listBuffers(ctx context.Context, version string) (map[string]*unstructured.Unstructured, error) {
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(bufferKind(version).GroupVersion().WithKind("CapacityBufferList"))
-	if err := one.member.List(ctx, list, client.InNamespace(capacity.HeadroomNamespace), client.HasLabels{reserveLabel}); err != nil {
-		return nil, fmt.Errorf("list the CapacityBuffers of member %s: %w", one.member.Name(), err)
+	all, err := one.allBuffers(ctx, version)
+	if err != nil {
+		return nil, err
 	}
-	out := make(map[string]*unstructured.Unstructured, len(list.Items))
-	for i := range list.Items {
-		out[list.Items[i].GetName()] = &list.Items[i]
+	out := make(map[string]*unstructured.Unstructured, len(all))
+	for name, buffer := range all {
+		if !one.of(buffer) {
+			out[name] = buffer
+		}
 	}
 	return out, nil
 }
@@ -157,10 +180,13 @@ func (one *sight) listBuffers(ctx context.Context, version string) (map[string]*
 // replicas are used: what a percentage means differs between versions.
 func (one *sight) applyBuffer(ctx context.Context, m metav1.ObjectMeta, pods corev1.PodTemplateSpec, count int64, old *unstructured.Unstructured) error {
 	sum := hash(pods)
-	if old != nil && old.GetAnnotations()[hashAnnotation] == sum {
+	if old != nil && old.GetAnnotations()[hashAnnotation] == sum && old.GetLabels()[hubLabel] == m.Labels[hubLabel] {
 		if replicas, _, err := unstructured.NestedInt64(old.Object, "spec", "replicas"); err == nil && replicas == count {
 			return nil
 		}
+	}
+	if err := one.leavesTemplate(ctx, m.Name); err != nil {
+		return err
 	}
 	if err := one.apply(ctx, corev1.SchemeGroupVersion.WithKind("PodTemplate"), &corev1.PodTemplate{ObjectMeta: m, Template: pods}); err != nil {
 		return err
@@ -217,6 +243,9 @@ func (one *sight) removeBuffers(ctx context.Context, wanted map[string]bool) err
 	for _, name := range slices.Sorted(maps.Keys(there)) {
 		if wanted[name] {
 			continue
+		}
+		if err := one.leavesTemplate(ctx, name); err != nil {
+			return err
 		}
 		template := &corev1.PodTemplate{}
 		template.Namespace, template.Name = capacity.HeadroomNamespace, name

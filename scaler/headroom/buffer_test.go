@@ -56,6 +56,19 @@ func TestChoose(t *testing.T) {
 	require.Equal(t, v1alpha1.HeadroomCapacityBuffer, choose(v1alpha1.HeadroomCapacityBuffer, bufferNone, false))
 }
 
+// Those that fall are written before those that rise, and those that are not wanted not at all.
+func TestFallingFirst(t *testing.T) {
+	there := map[string]*unstructured.Unstructured{}
+	for name, replicas := range map[string]any{"a": int64(3), "b": int64(3), "c": int64(3), "d": "many"} {
+		there[name] = &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"replicas": replicas}}}
+	}
+	var names []string
+	for _, b := range fallingFirst([]block{{name: "a", count: 4}, {name: "b", count: 2}, {name: "c"}, {name: "d", count: 1}, {name: "new", count: 9}}, there) {
+		names = append(names, b.name)
+	}
+	require.Equal(t, []string{"b", "a", "d", "new"}, names)
+}
+
 var crdKind = schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"}
 
 const bufferCRD = `{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: capacitybuffers.autoscaling.x-k8s.io},
@@ -131,6 +144,27 @@ func testBuffers(t *testing.T, s *stage) {
 	clustertest.Eventually(t, "no pods hold room", func() error {
 		if on := s.placeholders(); len(on) > 0 {
 			return fmt.Errorf("%v", on)
+		}
+		return nil
+	})
+
+	mine := s.buffers()[0]
+	hubs := func(hub string) {
+		patch := fmt.Appendf(nil, `{"metadata": {"labels": {%q: %q}}}`, hubLabel, hub)
+		require.NoError(t, s.berlin.Client.Patch(t.Context(), &mine, client.RawPatch(types.MergePatchType, patch)))
+	}
+	require.Equal(t, s.identity(), mine.GetLabels()[hubLabel])
+	hubs("another")
+	h = s.says(v1alpha1.HeadroomHeldByOtherHub)
+	require.Contains(t, h.Status.Conditions[0].Message, "another hub (another) keeps a reserve there, such as CapacityBuffer "+mine.GetName())
+	require.Contains(t, h.Status.Conditions[0].Message, "label podtemplates,capacitybuffers -l plimsoll.dev/hub=another plimsoll.dev/hub-")
+	hubs("") // from before there was the label
+	s.says(v1alpha1.HeadroomHeld)
+	clustertest.Eventually(t, "it is taken over", func() error {
+		for _, b := range s.buffers() {
+			if b.GetLabels()[hubLabel] != s.identity() {
+				return errors.New(b.GetName() + " is not")
+			}
 		}
 		return nil
 	})

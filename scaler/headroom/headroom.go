@@ -164,7 +164,7 @@ func (r *reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 	}
 	next := r.options.Every
 	for _, s := range w.scenes {
-		if slices.ContainsFunc(s.rows, func(one *row) bool { return one.result.waits }) {
+		if slices.ContainsFunc(s.rows, func(one *row) bool { return one.result.waits || one.result.yields }) {
 			next = min(next, lookAgain)
 		}
 	}

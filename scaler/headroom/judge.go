@@ -31,6 +31,8 @@ func (s *scene) judge(one *row) (reason, message string) {
 	switch {
 	case one.result.err != nil:
 		return v1alpha1.HeadroomWriteFailed, one.result.err.Error()
+	case one.result.foreign.hub != "":
+		return v1alpha1.HeadroomHeldByOtherHub, one.result.foreign.message()
 	case paused(s.headroom):
 		return v1alpha1.HeadroomPaused, "what is reserved stays as it is"
 	case !s.plain.Enforce && short:

@@ -6,11 +6,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/plimsoll/plimsoll/policy/fit"
 	"github.com/plimsoll/plimsoll/policy/reserve"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/capacity"
@@ -20,6 +23,7 @@ import (
 // world is everything that one look saw.
 type world struct {
 	now       time.Time
+	hub       string                    // this hub's identity
 	clusters  []*v1alpha1.MemberCluster // by name
 	members   map[string]*sight         // those that are Healthy and connected, by name
 	workloads []*workload               // by namespace and name
@@ -32,7 +36,9 @@ type sight struct {
 	snapshot *capacity.Snapshot
 	memo     *memo
 	now      time.Time
-	groups   *groups // nil: it has none
+	hub      string                                // this hub's identity
+	groups   *groups                               // nil: it has none
+	buffers  map[string]*unstructured.Unstructured // of all hubs, by name; nil: nobody has asked yet
 }
 
 // scene is one Headroom with what it concerns, and what was decided for it.
@@ -71,6 +77,10 @@ func (s *scene) acts() bool {
 
 func (r *reconciler) observe(ctx context.Context) (*world, error) {
 	w := &world{now: r.options.Now(), members: map[string]*sight{}}
+	var err error
+	if w.hub, err = r.identity(ctx); err != nil {
+		return nil, err
+	}
 	var headrooms v1alpha1.HeadroomList
 	if err := r.client.List(ctx, &headrooms); err != nil {
 		return nil, fmt.Errorf("cannot list the Headrooms: %w", err)
@@ -118,7 +128,7 @@ func (r *reconciler) look(ctx context.Context, w *world, c *v1alpha1.MemberClust
 		memo = newMemo()
 		r.memos[c.Name] = memo
 	}
-	w.members[c.Name] = &sight{member: member, snapshot: snapshot, memo: memo, now: w.now}
+	w.members[c.Name] = &sight{member: member, snapshot: snapshot, memo: memo, now: w.now, hub: w.hub}
 }
 
 // scene gathers the clusters of a Headroom. owners are the Headrooms that clusters already belong to.
@@ -196,7 +206,7 @@ func (s *scene) clusters() []reserve.Cluster {
 		if one.cluster.Status.State == v1alpha1.MemberFailed {
 			continue
 		}
-		c := reserve.Cluster{Name: one.cluster.Name}
+		c := reserve.Cluster{Name: one.cluster.Name, Quota: s.quotas(one.cluster.Name)}
 		if one.sight != nil {
 			c.Nodes = one.nodes
 			if g := one.sight.groups; g != nil {
@@ -206,6 +216,17 @@ func (s *scene) clusters() []reserve.Cluster {
 		out = append(out, c)
 	}
 	return out
+}
+
+// quotas are what the quotas of all workloads' namespaces have left in a cluster.
+func (s *scene) quotas(cluster string) fit.Resources {
+	left := fit.Resources{}
+	for _, w := range s.workloads {
+		if p := w.in[cluster]; p != nil {
+			maps.Copy(left, p.left)
+		}
+	}
+	return left
 }
 
 // list reads from the hub's cache without copying; what is read must not be changed.

@@ -21,7 +21,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/policy/fit"
@@ -49,7 +48,7 @@ type podRules struct {
 
 // frame is what all pods of a Headroom's reserve in one cluster have in common.
 type frame struct {
-	headroom      string
+	headroom, hub string
 	image         string
 	priorityClass string
 	selector      map[string]string // of nodes
@@ -63,7 +62,7 @@ const mostAvoided = 100
 
 func (s *scene) frame(ctx context.Context, one *row) (frame, error) {
 	f := frame{
-		headroom: label(s.headroom.Name), image: s.plain.Placeholder.Image, priorityClass: s.plain.Placeholder.PriorityClassName,
+		headroom: label(s.headroom.Name), hub: s.hub, image: s.plain.Placeholder.Image, priorityClass: s.plain.Placeholder.PriorityClassName,
 		selector: s.headroom.Spec.NodeSelector,
 	}
 	keys := map[string]bool{}
@@ -231,17 +230,14 @@ func resources(requests fit.Resources) corev1.ResourceRequirements {
 
 // deployment is a block as placeholder pods.
 func (f frame) deployment(b block, rules *podRules) *appsv1.Deployment {
-	quarter := intstr.FromString("25%")
-	none := intstr.FromInt32(0)
 	d := &appsv1.Deployment{
 		ObjectMeta: f.meta(b),
 		Spec: appsv1.DeploymentSpec{
 			Selector:             &metav1.LabelSelector{MatchLabels: map[string]string{reserveLabel: b.name}},
 			RevisionHistoryLimit: new(int32(0)),
-			// New pods in the place of old ones, some at a time: there may be no room beside them.
-			Strategy: appsv1.DeploymentStrategy{
-				Type: appsv1.RollingUpdateDeploymentStrategyType, RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: &quarter, MaxSurge: &none},
-			},
+			// Old pods are gone before new ones come: there may be no room beside them, and a node autoscaler adds nodes for a
+			// pod that waits for a moment. The room is free meanwhile, which is what it is for.
+			Strategy: appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType},
 			// Pods that wait for room are no failure of the Deployment.
 			ProgressDeadlineSeconds: new(int32(1<<31 - 1)),
 			Template:                f.template(b, rules),
@@ -254,8 +250,8 @@ func (f frame) deployment(b block, rules *podRules) *appsv1.Deployment {
 
 func (f frame) meta(b block) metav1.ObjectMeta {
 	m := metav1.ObjectMeta{
-		Namespace: capacity.HeadroomNamespace, Name: b.name, Labels: map[string]string{reserveLabel: b.name, headroomLabel: f.headroom},
-		Annotations: map[string]string{},
+		Namespace: capacity.HeadroomNamespace, Name: b.name, Annotations: map[string]string{},
+		Labels: map[string]string{reserveLabel: b.name, headroomLabel: f.headroom, hubLabel: f.hub},
 	}
 	if b.Workload != "" {
 		m.Annotations[workloadAnnotation] = b.Workload
@@ -276,13 +272,15 @@ func hash(of any) string {
 
 // placeholders are our Deployments in a member, by name.
 func (one *sight) placeholders(ctx context.Context) (map[string]*appsv1.Deployment, error) {
-	var list appsv1.DeploymentList
-	if err := one.member.List(ctx, &list, client.InNamespace(capacity.HeadroomNamespace), client.HasLabels{reserveLabel}); err != nil {
-		return nil, fmt.Errorf("list the placeholders of member %s: %w", one.member.Name(), err)
+	all, err := one.deployments(ctx)
+	if err != nil {
+		return nil, err
 	}
-	out := make(map[string]*appsv1.Deployment, len(list.Items))
-	for i := range list.Items {
-		out[list.Items[i].Name] = &list.Items[i]
+	out := make(map[string]*appsv1.Deployment, len(all))
+	for i := range all {
+		if !one.of(&all[i]) {
+			out[all[i].Name] = &all[i]
+		}
 	}
 	return out, nil
 }
@@ -317,30 +315,111 @@ func (one *sight) apply(ctx context.Context, kind schema.GroupVersionKind, objec
 
 var kindDeployment = appsv1.SchemeGroupVersion.WithKind("Deployment")
 
-// hold writes the placeholders of a row that are not as they should be, and removes the others.
-func (one *sight) hold(ctx context.Context, wanted []*appsv1.Deployment) error {
+// yieldsWithin is how long placeholder pods may take to go before others come in their place.
+const yieldsWithin = time.Minute
+
+// hold writes the placeholders of a row that are not as they should be, and removes the others. Those that need more room
+// than they have come last, and not before the pods of those that need less are gone, so that no pod waits for room that is
+// about to be there; until then it returns true.
+func (one *sight) hold(ctx context.Context, wanted []*appsv1.Deployment) (yields bool, err error) {
 	there, err := one.placeholders(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
+	var grow []*appsv1.Deployment
+	stay := map[string]int32{} // how many pods may stay for now, by block
 	for _, d := range wanted {
 		old := there[d.Name]
 		delete(there, d.Name)
-		if old != nil && old.Annotations[hashAnnotation] == d.Annotations[hashAnnotation] && old.Labels[headroomLabel] == d.Labels[headroomLabel] &&
-			old.Spec.Replicas != nil && *old.Spec.Replicas == *d.Spec.Replicas && old.DeletionTimestamp.IsZero() {
-			continue
-		}
-		if err := one.apply(ctx, kindDeployment, d); err != nil {
-			return err
+		switch {
+		case same(old, d):
+			stay[d.Name] = *d.Spec.Replicas
+		case grows(old, d):
+			grow = append(grow, d)
+			if old != nil && old.Spec.Replicas != nil {
+				stay[d.Name] = *old.Spec.Replicas
+			}
+		default:
+			stay[d.Name] = *d.Spec.Replicas
+			if err := one.apply(ctx, kindDeployment, d); err != nil {
+				return false, err
+			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(there)) {
-		if !there[name].DeletionTimestamp.IsZero() {
+	if err := one.remove(ctx, there); err != nil {
+		return false, err
+	}
+	if len(grow) > 0 {
+		if yields, err = one.leaving(ctx, stay); err != nil || yields && one.patient() {
+			return yields, err
+		}
+	}
+	one.memo.yields = time.Time{}
+	for _, d := range grow {
+		if err := one.apply(ctx, kindDeployment, d); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// patient says whether pods that are to go are waited for: not for ever, as they may be nobody's.
+func (one *sight) patient() bool {
+	if m := one.memo; m.yields.IsZero() || m.yields.After(one.now) {
+		m.yields = one.now
+	}
+	return one.now.Sub(one.memo.yields) < yieldsWithin
+}
+
+// same says whether a Deployment is as it should be.
+func same(old, d *appsv1.Deployment) bool {
+	return old != nil && old.Annotations[hashAnnotation] == d.Annotations[hashAnnotation] && old.Labels[headroomLabel] == d.Labels[headroomLabel] &&
+		old.Labels[hubLabel] == d.Labels[hubLabel] && old.Spec.Replicas != nil && *old.Spec.Replicas == *d.Spec.Replicas && old.DeletionTimestamp.IsZero()
+}
+
+// grows says whether a Deployment's pods need room that they do not have.
+func grows(old, d *appsv1.Deployment) bool {
+	if old == nil || old.Spec.Replicas == nil || *d.Spec.Replicas > *old.Spec.Replicas {
+		return true
+	}
+	has := capacity.Requests(&old.Spec.Template.Spec)
+	for name, amount := range capacity.Requests(&d.Spec.Template.Spec) {
+		if amount > has[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// leaving says whether there are more placeholder pods than may stay, by block: some have yet to go.
+func (one *sight) leaving(ctx context.Context, stay map[string]int32) (bool, error) {
+	var pods corev1.PodList
+	if err := one.member.List(ctx, &pods, client.InNamespace(capacity.HeadroomNamespace), client.HasLabels{reserveLabel}, client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("list the placeholder pods of member %s: %w", one.member.Name(), err)
+	}
+	left := maps.Clone(stay)
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		if pod.Spec.NodeName == "" || capacity.Ended(pod) {
 			continue
 		}
-		err := one.member.Delete(ctx, there[name], client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: &there[name].UID})
+		if left[pod.Labels[reserveLabel]]--; left[pod.Labels[reserveLabel]] < 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// remove deletes placeholders that nobody wants.
+func (one *sight) remove(ctx context.Context, unwanted map[string]*appsv1.Deployment) error {
+	for _, name := range slices.Sorted(maps.Keys(unwanted)) {
+		d := unwanted[name]
+		if !d.DeletionTimestamp.IsZero() {
+			continue
+		}
+		err := one.member.Delete(ctx, d, client.PropagationPolicy(metav1.DeletePropagationBackground), client.Preconditions{UID: &d.UID})
 		if client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("delete Deployment %s/%s: %w", there[name].Namespace, name, err)
+			return fmt.Errorf("delete Deployment %s/%s: %w", d.Namespace, name, err)
 		}
 	}
 	return nil

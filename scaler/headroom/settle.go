@@ -87,8 +87,9 @@ func reshape(old fit.Resources, b reserve.Block) reserve.Block {
 // settle makes of what policy wants in a cluster what is kept there.
 func (s *scene) settle(ctx context.Context, one *row) []block {
 	memo, seen := one.sight.memo, map[string]bool{}
+	blocks := slices.Clone(one.reserve.Blocks)
 	var out []block
-	for _, b := range one.reserve.Blocks {
+	for i, b := range blocks {
 		name := nameOf(b.Workload)
 		k := memo.kept[name]
 		if k == nil {
@@ -97,17 +98,60 @@ func (s *scene) settle(ctx context.Context, one *row) []block {
 		}
 		seen[name] = true
 		if b.Workload == "" && k.requests != nil {
-			b = reshape(k.requests, b)
+			b = one.reshape(k.requests, blocks, i)
 		}
 		k.requests = b.Shape.Requests
-		count := b.Count
 		if !*s.plain.Placeholder.WaitForNodes {
-			count = b.Fits
+			b.Count = b.Fits
 		}
-		out = append(out, block{b, name, k.settle(count, one.sight.snapshot.ReserveWaiting > 0, s.now)})
+		blocks[i] = b
+		out = append(out, block{b, name, k.settle(b.Count, one.sight.snapshot.ReserveWaiting > 0, s.now)})
+	}
+	for i, count := range crowd(one.nodes, blocks, out) {
+		if count < out[i].count {
+			out[i].count = count
+			memo.kept[out[i].name].wants = []want{{s.now, count}}
+		}
 	}
 	maps.DeleteFunc(memo.kept, func(name string, _ *kept) bool { return !seen[name] })
 	return out
+}
+
+// reshape keeps the size of a block's pods, unless their number then does not fit although the block does.
+func (c *row) reshape(old fit.Resources, blocks []reserve.Block, i int) reserve.Block {
+	trial := slices.Clone(blocks)
+	trial[i] = reshape(old, blocks[i])
+	fits := reserve.Placed(c.nodes, trial)
+	for j, b := range blocks {
+		if j != i && fits[j] < b.Fits || j == i && b.Fits == b.Count && fits[j] < trial[j].Count {
+			return blocks[i]
+		}
+	}
+	return trial[i]
+}
+
+// crowd is how many pods of each block to keep, where some are kept although fewer are wanted by now: no more of those than
+// fit beside the wanted ones. Otherwise pods would wait for room that nobody needs, and a node autoscaler would add nodes.
+func crowd(nodes []reserve.Node, wanted []reserve.Block, kept []block) []int64 {
+	counts, trial, more := make([]int64, len(kept)), slices.Clone(wanted), false
+	for i := range kept {
+		counts[i], trial[i].Count = kept[i].count, kept[i].count
+		more = more || kept[i].count > wanted[i].Count
+	}
+	if !more {
+		return counts
+	}
+	fits, alone := reserve.Placed(nodes, trial), reserve.Placed(nodes, wanted)
+	for i := range fits {
+		if fits[i] < alone[i] { // it is in the way
+			for j := range counts {
+				counts[j] = wanted[j].Count
+			}
+			return counts
+		}
+		counts[i] = max(wanted[i].Count, min(counts[i], fits[i]))
+	}
+	return counts
 }
 
 // nameOf is what the objects of a workload's block are called: always the same, and a name in Kubernetes.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/plimsoll/plimsoll/policy/fit"
@@ -52,7 +53,10 @@ func (sum *sums) add(s *scene, one *row) {
 	if one.reserve == nil {
 		return
 	}
-	sum.reserved, sum.free = sum.reserved.Add(s.reserved(one)), sum.free.Add(one.reserve.Base.Free)
+	sum.free = sum.free.Add(one.reserve.Base.Free)
+	if one.result.foreign.hub == "" {
+		sum.reserved = sum.reserved.Add(s.reserved(one))
+	}
 }
 
 // reserved is what a cluster keeps: what the placeholder pods that run there request, or by other means, and in
@@ -83,7 +87,14 @@ func (s *scene) clusterStatus(one *row) v1alpha1.HeadroomCluster {
 		out := one.before
 		out.Name, out.Reason = one.cluster.Name, v1alpha1.HeadroomClusterUnknown
 		out.Message = "it is not Healthy, so what it has is not known; its reserve is left as it is"
-		if one.cluster.Status.State == v1alpha1.MemberHealthy {
+		ready := meta.FindStatusCondition(one.cluster.Status.Conditions, v1alpha1.ConditionReady)
+		switch {
+		case ready != nil && ready.Reason == v1alpha1.MemberDuplicateCluster: // what it has counts once
+			none := amounts(nil)
+			out = v1alpha1.HeadroomCluster{
+				Name: one.cluster.Name, Reason: v1alpha1.HeadroomClusterUnknown, Message: clip(ready.Message), Allocatable: none, Free: none, Wanted: none, Held: none,
+			}
+		case one.cluster.Status.State == v1alpha1.MemberHealthy:
 			out.Message = "it is not connected yet, so what it has is not known; its reserve is left as it is"
 		}
 		return out
@@ -101,6 +112,9 @@ func (s *scene) clusterStatus(one *row) v1alpha1.HeadroomCluster {
 	if grew := one.result.grown.grew; len(grew) > 0 {
 		out.NodeGroups, out.GrownAt = clip(strings.Join(grew, ", ")), &metav1.Time{Time: s.now.Truncate(time.Second)}
 	}
+	if one.result.foreign.hub != "" {
+		out.Held = amounts(nil)
+	}
 	out.Reason, out.Message = s.judge(one)
 	out.Message = clip(out.Message)
 	return out
@@ -117,8 +131,9 @@ func leftOut(left map[reserve.Left]int) string {
 func (s *scene) surges() []v1alpha1.HeadroomSurge {
 	var out []v1alpha1.HeadroomSurge
 	for _, surge := range s.plan.Surges {
+		kept := total(surge.Next)
 		out = append(out, v1alpha1.HeadroomSurge{
-			Workload: surge.Workload, Ahead: narrow(surge.Ahead), By: surge.By, AtOnce: narrow(total(surge.AtOnce)), Together: narrow(total(surge.Together)),
+			Workload: surge.Workload, Ahead: narrow(kept), Refused: narrow(surge.Ahead - kept), By: surge.By, AtOnce: narrow(total(surge.AtOnce)), Together: narrow(total(surge.Together)),
 		})
 	}
 	return out[:min(len(out), mostRows)]
@@ -142,7 +157,8 @@ func (s *scene) losses() []v1alpha1.HeadroomLoss {
 func urgency() []string {
 	return []string{
 		v1alpha1.HeadroomHeld, v1alpha1.HeadroomPeakAhead, v1alpha1.HeadroomFilling, v1alpha1.HeadroomClusterUnknown, v1alpha1.HeadroomShort,
-		v1alpha1.HeadroomNodeGroupsAtMaximum, v1alpha1.HeadroomBufferNotProvisioned, v1alpha1.HeadroomNodeGroupFailed, v1alpha1.HeadroomWriteFailed,
+		v1alpha1.HeadroomNodeGroupsAtMaximum, v1alpha1.HeadroomBufferNotProvisioned, v1alpha1.HeadroomNodeGroupFailed, v1alpha1.HeadroomHeldByOtherHub,
+		v1alpha1.HeadroomWriteFailed,
 	}
 }
 
@@ -219,5 +235,10 @@ func (s *scene) peak() string {
 			best = surge
 		}
 	}
-	return fmt.Sprintf("%s, for %d more replicas of %s", best.By, best.Ahead, best.Workload)
+	kept := total(best.Next)
+	text := fmt.Sprintf("%s, for %d more replicas of %s", best.By, kept, best.Workload)
+	if best.Ahead > kept {
+		text += fmt.Sprintf(" (without %d beyond them: a ResourceQuota or maxReplicas refuses them, or spec.peaks.maxPercent is reached)", best.Ahead-kept)
+	}
+	return text
 }

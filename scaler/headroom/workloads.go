@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/policy/divide"
 	"github.com/plimsoll/plimsoll/policy/fit"
@@ -40,6 +41,8 @@ type presence struct {
 	replicas   int64
 	pod        *corev1.Pod // as its template makes them; nil: not seen
 	missing    bool        // it is not there
+	// costs is what one pod takes of what the ResourceQuotas of its namespace have left there.
+	costs, left fit.Resources
 }
 
 // workloads are those that may surge, whether their FederatedScale acts or only observes.
@@ -129,6 +132,11 @@ func (one *workload) find(ctx context.Context, m *members.Member, p *presence) {
 	}
 	p.pod = &corev1.Pod{ObjectMeta: *template.ObjectMeta.DeepCopy(), Spec: template.Spec}
 	p.pod.Namespace = one.scale.Namespace
+	var quotas corev1.ResourceQuotaList
+	if err := m.List(ctx, &quotas, client.InNamespace(p.pod.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		logger(ctx, m.Name()).V(2).Info("The quotas of a workload are not known", "workload", one.name, "err", err)
+	}
+	p.costs, p.left = capacity.QuotaCosts(quotas.Items, &p.pod.Spec), capacity.QuotaLeft(quotas.Items)
 }
 
 // surging are the workloads in policy's words, as far as they concern the Headroom's clusters.
@@ -180,7 +188,7 @@ func (c *row) presence(one *workload, p *presence) reserve.Presence {
 	if c.sight == nil || p.pod == nil {
 		return reserve.Presence{Replicas: p.replicas, Shape: fit.Shape{Requests: fit.Resources{}, Nodes: []int{}}, New: []int{}}
 	}
-	out := reserve.Presence{Replicas: p.replicas, Shape: c.sight.snapshot.Shape(p.pod)}
+	out := reserve.Presence{Replicas: p.replicas, Shape: c.sight.snapshot.Shape(p.pod), Quota: p.costs}
 	out.Shape.Nodes = slices.DeleteFunc(out.Shape.Nodes, func(i int) bool { return !holds(c.nodes[i].Left(), out.Shape.Requests) })
 	if c.shapes == nil {
 		c.shapes = map[string]*podRules{}

@@ -45,21 +45,22 @@ type remembered struct {
 	versionAt  time.Time
 }
 
-// ask connects, probes, and looks at what the caches have.
+// ask probes, connects, and looks at what the caches have.
 func (p *prober) ask(t *task) finding {
 	if t.member.Spec.Suspend {
 		p.c.fleet.Disconnect(p.name)
 		return finding{}
 	}
-	reason, problem := t.way.reason, t.way.problem
-	if problem == "" {
-		if err := p.c.fleet.Connect(p.ctx, p.name, t.way.hash, t.way.config); err != nil {
-			reason, problem = v1alpha1.MemberInvalidKubeconfig, err.Error()
-		}
+	if t.way.problem != "" {
+		return p.cannot(t.way.reason, t.way.problem)
 	}
-	if problem != "" {
+	fresh := p.known.hash != t.way.hash
+	if fresh { // nobody may write there before it is known which cluster that is
 		p.c.fleet.Disconnect(p.name)
-		return finding{Probe: health.Probe{At: p.c.now(), Cause: health.Invalid, Message: problem}, reason: reason}
+	}
+	if fresh && p.known.hash != "" {
+		p.known = known{}
+		p.c.claim(p, "")
 	}
 	result, err := probe.Probe(p.ctx, t.way.config, t.member.HealthOptions().Timeout)
 	if err != nil {
@@ -72,10 +73,23 @@ func (p *prober) ask(t *task) finding {
 		p.memory.unreadable, p.memory.renewed = time.Time{}, false
 		return found
 	}
+	p.identify(t)
+	if fresh && p.c.keeperOf(p.name) != "" {
+		return found // it is connected once that is in its status
+	}
+	if err := p.c.fleet.Connect(p.ctx, p.name, t.way.hash, t.way.config); err != nil {
+		return p.cannot(v1alpha1.MemberInvalidKubeconfig, err.Error())
+	}
 	if m := p.c.fleet.connection(p.name); m != nil {
 		p.look(t, m, &found)
 	}
 	return found
+}
+
+// cannot says why there is no way to the member, which ends the connection.
+func (p *prober) cannot(reason, problem string) finding {
+	p.c.fleet.Disconnect(p.name)
+	return finding{Probe: health.Probe{At: p.c.now(), Cause: health.Invalid, Message: problem}, reason: reason}
 }
 
 // look adds to a probe that succeeded what the member's caches show, or why they show nothing.

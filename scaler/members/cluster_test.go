@@ -61,6 +61,7 @@ func TestOnClusters(t *testing.T) {
 			})
 		}
 	})
+	s.story("two MemberClusters of one cluster", testDuplicate)
 	s.story("a stopped API server", testStopped)
 	s.story("a frozen API server", testFrozen)
 	s.story("a scaler that was away", testRestarted)
@@ -247,8 +248,12 @@ func testNoKubeconfig(s *stage) {
 	_, message = s.awaits("nowhere", v1alpha1.MemberSuspect, v1alpha1.MemberInvalidKubeconfig)
 	require.Contains(t, message, "has exec, which would run a program in the hub")
 	require.Nil(t, s.fleet.Member("nowhere"))
-	s.keep("nowhere", "kubeconfig", s.kubeconfig(s.west)) // two names for one cluster are nobody's fault here
-	s.awaits("nowhere", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
+	s.keep("nowhere", "kubeconfig", s.kubeconfig(s.west))
+	status, message := s.awaits("nowhere", v1alpha1.MemberSuspect, v1alpha1.MemberDuplicateCluster)
+	require.Contains(t, message, "it is the same cluster as MemberCluster west, which is older and keeps it: delete one of the two, or correct its kubeconfig; it gets nothing until then")
+	require.Equal(t, s.get("west").Status.ClusterID, status.ClusterID)
+	require.Nil(t, status.Nodes, "its nodes count once")
+	s.awaits("west", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
 	require.NoError(t, s.hub.Client.Delete(t.Context(), s.get("nowhere")))
 	clustertest.Eventually(t, "the connection ends", func() error {
 		if s.fleet.connection("nowhere") != nil {
@@ -271,9 +276,10 @@ func (s *stage) account(c *clustertest.Cluster, name string) *clientcmdapi.Confi
 	return config
 }
 
+// The hub is a member like any other here.
 func testRights(s *stage) {
 	t := s.t
-	s.keep("guest", "kubeconfig", s.account(s.west, "guest"))
+	s.keep("guest", "kubeconfig", s.account(s.hub, "guest"))
 	s.member("guest", "")
 	clustertest.Eventually(t, "all that is missing is named", func() error {
 		_, message := s.awaits("guest", v1alpha1.MemberSuspect, v1alpha1.MemberForbidden)
@@ -286,9 +292,9 @@ func testRights(s *stage) {
 	role, err := manifests.Render("member")
 	require.NoError(t, err)
 	for _, object := range role {
-		require.NoError(t, s.west.Client.Create(t.Context(), object))
+		require.NoError(t, s.hub.Client.Create(t.Context(), object))
 	}
-	require.NoError(t, s.west.Client.Create(t.Context(), &rbacv1.ClusterRoleBinding{
+	require.NoError(t, s.hub.Client.Create(t.Context(), &rbacv1.ClusterRoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "guests"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "plimsoll-hub"},
 		Subjects: []rbacv1.Subject{{Kind: "Group", APIGroup: rbacv1.GroupName, Name: "system:serviceaccounts:default"}},
 	}))
@@ -298,14 +304,31 @@ func testRights(s *stage) {
 		}
 		return nil
 	})
-	s.awaits("guest", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
+	status, _ := s.awaits("guest", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
 	s.told("guest", "MemberHealthy", "guest is Healthy")
+	space := &corev1.Namespace{}
+	require.NoError(t, s.hub.Client.Get(t.Context(), types.NamespacedName{Name: "kube-system"}, space))
+	require.Equal(t, string(space.UID), status.ClusterID)
+
+	// An installation from before there was this right.
+	right := &rbacv1.ClusterRole{}
+	require.NoError(t, s.hub.Client.Get(t.Context(), types.NamespacedName{Name: "plimsoll-hub"}, right))
+	right.Rules = slices.DeleteFunc(right.Rules, func(r rbacv1.PolicyRule) bool { return slices.Contains(r.Resources, "namespaces") })
+	require.NoError(t, s.hub.Client.Update(t.Context(), right))
+	clustertest.Eventually(t, "that it is not known is said, and nothing else", func() error {
+		s.change("guest", func(m *v1alpha1.MemberCluster) { m.Spec.Weight = new(int32(m.Generation)) }) // asks anew
+		status, message := s.awaits("guest", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
+		if status.ClusterID != "" || !strings.Contains(message, unidentified) {
+			return errors.New(message)
+		}
+		return nil
+	})
 }
 
 // A token that is refused freezes and alarms, and never fails over; a new Secret is taken at once.
 func testRotated(s *stage) {
 	t := s.t
-	old, config := s.awaitsConnection("guest"), s.account(s.west, "guest-2")
+	old, config := s.awaitsConnection("guest"), s.account(s.hub, "guest-2")
 	for _, user := range config.AuthInfos {
 		user.Token += "x"
 	}
@@ -318,13 +341,13 @@ func testRotated(s *stage) {
 	}
 	s.keep("guest", "kubeconfig", config)
 	s.awaits("guest", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
-	s.serves("guest", s.west)
+	s.serves("guest", s.hub)
 	require.NotSame(t, old, s.fleet.Member("guest"))
 }
 
 func testWrongCA(s *stage) {
 	t := s.t
-	right, wrong := s.kubeconfig(s.west), s.kubeconfig(s.east)
+	right, wrong := s.kubeconfig(s.hub), s.kubeconfig(s.east)
 	for name, c := range wrong.Clusters {
 		c.Server = right.Clusters[right.Contexts[right.CurrentContext].Cluster].Server
 		wrong.Clusters[name] = c
@@ -335,6 +358,41 @@ func testWrongCA(s *stage) {
 	s.keep("guest", "kubeconfig", right)
 	s.awaits("guest", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
 	require.NoError(t, s.hub.Client.Delete(t.Context(), s.get("guest")))
+}
+
+// A MemberCluster that is older turns out to be a cluster that works under another name: the younger one is frozen, and
+// takes over by itself when the older one is gone. A scaler that starts anew thinks the same.
+func testDuplicate(s *stage) {
+	t := s.t
+	s.keep("twin", "kubeconfig", s.kubeconfig(s.hub))
+	s.member("twin", "")
+	s.awaits("twin", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
+	<-time.After(time.Second) // the times of creation are whole seconds
+	require.NoError(t, s.hub.Client.Delete(t.Context(), s.get("west")))
+	s.member("west", "")
+	was, _ := s.awaits("west", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
+	require.NotEqual(t, was.ClusterID, s.get("twin").Status.ClusterID)
+
+	s.keep("twin", "kubeconfig", s.kubeconfig(s.west))
+	status, message := s.awaits("west", v1alpha1.MemberSuspect, v1alpha1.MemberDuplicateCluster)
+	require.Contains(t, message, "the same cluster as MemberCluster twin, which is older and keeps it: delete one of the two, or correct its kubeconfig; it keeps its replicas, and nothing is lowered, until that is mended")
+	require.Nil(t, status.Nodes)
+	s.told("west", "MemberSuspect", "the same cluster as MemberCluster twin")
+	status, _ = s.awaits("twin", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
+	require.Equal(t, was.ClusterID, status.ClusterID)
+	s.serves("twin", s.west)
+
+	s.stop()
+	s.run()
+	s.change("west", func(m *v1alpha1.MemberCluster) { m.Spec.Weight = new(int32(2)) }) // shows that it was judged
+	status, _ = s.awaits("west", v1alpha1.MemberSuspect, v1alpha1.MemberDuplicateCluster)
+	require.True(t, status.Health.Proven)
+	s.awaits("east", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
+
+	require.NoError(t, s.hub.Client.Delete(t.Context(), s.get("twin")))
+	s.change("west", func(m *v1alpha1.MemberCluster) { m.Spec.Weight = nil })
+	s.awaits("west", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
+	s.serves("west", s.west)
 }
 
 func testStopped(s *stage) {

@@ -57,7 +57,7 @@ func Add(mgr manager.Manager, o Options) (*Fleet, error) {
 	c := &fleetController{
 		client: mgr.GetClient(), fleet: NewFleet(mgr.GetScheme()), events: mgr.GetEventRecorder("plimsoll-scaler"),
 		metrics: newMetrics(), now: o.Now, namespace: o.Namespace, started: make(chan struct{}),
-		probers: map[string]*prober{}, judged: map[string]health.Member{},
+		probers: map[string]*prober{}, judged: map[string]health.Member{}, claims: map[string]claim{},
 	}
 	ask, err := askDemand(mgr.GetConfig())
 	if err != nil {
@@ -104,6 +104,7 @@ type fleetController struct {
 	mu      sync.Mutex // of what follows
 	probers map[string]*prober
 	judged  map[string]health.Member // what is thought of each member, for the question whether it is the hub
+	claims  map[string]claim         // which cluster each MemberCluster is
 	doubt   health.Doubt
 }
 
@@ -159,6 +160,7 @@ func (c *fleetController) proberOf(member *v1alpha1.MemberCluster) *prober {
 	p := newProber(c, member)
 	c.probers[member.Name] = p
 	c.judged[member.Name] = asMember(p.kept)
+	c.claims[member.Name] = claim{cluster: p.known.ID, created: p.created}
 	c.running.Go(p.run)
 	return p
 }
@@ -188,6 +190,7 @@ func (c *fleetController) ended(p *prober) {
 	c.demand.forget(p.name)
 	c.metrics.forget(p.name)
 	delete(c.judged, p.name)
+	c.unclaim(p.name)
 	c.reconsider()
 }
 

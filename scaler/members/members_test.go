@@ -33,6 +33,7 @@ import (
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/capacity"
 	"github.com/plimsoll/plimsoll/scaler/clustertest"
+	"github.com/plimsoll/plimsoll/scaler/members/probe"
 )
 
 var noon = time.Date(2026, 11, 11, 12, 0, 0, 0, time.UTC)
@@ -260,6 +261,8 @@ func TestReasons(t *testing.T) {
 			v1alpha1.MemberUnreachable, "it is gone; spec.drain is true, so its replicas move to the other clusters"},
 		{"in doubt", "", health.Verdict{State: health.Failed, Cause: health.Unreachable, Message: "it is gone"}, health.Doubt{Suspect: true, Message: "all are gone"},
 			v1alpha1.MemberHubSuspect, "all are gone; of this one: it is gone"},
+		{"a second name in doubt", "", health.Verdict{State: health.Suspect, Cause: health.Duplicate, Message: "it is east"}, health.Doubt{Suspect: true, Message: "all are gone"},
+			v1alpha1.MemberDuplicateCluster, "it is east"},
 		{"suspended in doubt", "", health.Verdict{State: health.Suspect, Cause: health.Suspended, Message: "it is suspended"}, health.Doubt{Suspect: true, Message: "all are gone"},
 			v1alpha1.MemberSuspended, "it is suspended"},
 	} {
@@ -268,6 +271,13 @@ func TestReasons(t *testing.T) {
 			require.Equal(t, []string{test.reason, test.message}, []string{reason, message})
 		})
 	}
+}
+
+// That it is not known which cluster a member is is said, and changes nothing.
+func TestUnidentified(t *testing.T) {
+	p, well := &prober{known: known{Identity: probe.Identity{Refused: true}}}, &health.Verdict{State: health.Healthy, Cause: health.OK, Message: "it is well"}
+	reason, message := p.reason(&task{member: &v1alpha1.MemberCluster{}}, well, health.Doubt{})
+	require.Equal(t, []string{v1alpha1.MemberAnswers, "it is well; " + unidentified}, []string{reason, message})
 }
 
 func TestForPeople(t *testing.T) {
@@ -304,6 +314,10 @@ func TestMetrics(t *testing.T) {
 	require.Equal(t, 7, testutil.CollectAndCount(m), "3 states, an answer, a histogram, a failure, and the hub")
 	m.show("east", &v1alpha1.MemberClusterStatus{State: v1alpha1.MemberSuspect}, capacity.New([]corev1.Node{node("a", corev1.ConditionTrue, 0)}, nil))
 	require.Equal(t, 10, testutil.CollectAndCount(m), "and what its nodes have")
+	m.show("east", &v1alpha1.MemberClusterStatus{State: v1alpha1.MemberSuspect, Nodes: &v1alpha1.MemberNodes{}}, nil)
+	require.Equal(t, 10, testutil.CollectAndCount(m), "what was seen last")
+	m.show("east", &v1alpha1.MemberClusterStatus{State: v1alpha1.MemberSuspect}, nil)
+	require.Equal(t, 6, testutil.CollectAndCount(m), "not what another MemberCluster has")
 	require.Equal(t, 1.0, testutil.ToFloat64(m.failures.WithLabelValues("east", "Unreachable")))
 	m.doubt(true)
 	require.Equal(t, 1.0, testutil.ToFloat64(m.suspect))

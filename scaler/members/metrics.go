@@ -103,13 +103,16 @@ func (m *metrics) probed(member string, took time.Duration, cause health.Cause) 
 	}
 }
 
-// show keeps what is known of a member; snapshot nil: what its nodes have is as it was.
+// show keeps what is known of a member; snapshot nil: what its nodes have is as it was, or not its to be counted.
 func (m *metrics) show(member string, s *v1alpha1.MemberClusterStatus, snapshot *capacity.Snapshot) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.rows[member]
 	r.state, r.answered = s.State, at(s.LastAnswerTime)
-	if snapshot != nil {
+	switch {
+	case snapshot == nil && s.Nodes == nil:
+		r.free = nil
+	case snapshot != nil:
 		r.nodes, r.ready, r.free = snapshot.Total, snapshot.Ready, sum(snapshot).base.Free
 	}
 	m.rows[member] = r

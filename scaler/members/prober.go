@@ -25,12 +25,14 @@ type task struct {
 
 // prober asks one member for its health, judges it, and writes its status, as long as its MemberCluster is there.
 type prober struct {
-	c      *fleetController
-	name   string
-	uid    types.UID
-	ctx    context.Context //nolint:containedctx // the prober's own life
-	cancel context.CancelFunc
-	wake   chan struct{}
+	c    *fleetController
+	name string
+	uid  types.UID
+	// created is when its MemberCluster was.
+	created time.Time
+	ctx     context.Context //nolint:containedctx // the prober's own life
+	cancel  context.CancelFunc
+	wake    chan struct{}
 
 	mu   sync.Mutex
 	next *task // what it was told last
@@ -38,15 +40,17 @@ type prober struct {
 	// What follows is the running prober's alone.
 	kept    health.Kept
 	found   finding
+	known   known
 	memory  remembered
 	written written
 }
 
 func newProber(c *fleetController, member *v1alpha1.MemberCluster) *prober {
 	p := &prober{
-		c: c, name: member.Name, uid: member.UID, wake: make(chan struct{}, 1),
+		c: c, name: member.Name, uid: member.UID, created: member.CreationTimestamp.Time, wake: make(chan struct{}, 1),
 		kept: keptIn(&member.Status), written: written{status: *member.Status.DeepCopy()},
 	}
+	p.known.ID = member.Status.ClusterID
 	p.ctx, p.cancel = context.WithCancel(c.life)
 	return p
 }
@@ -111,11 +115,16 @@ func (p *prober) judge(t *task) time.Time {
 	in := health.Input{
 		Probe: p.found.Probe, Nodes: p.found.nodes, Pods: p.found.pods,
 		Demand: p.c.fleet.demanded(p.name), Suspended: t.member.Spec.Suspend, Options: options,
+		DuplicateOf: p.c.keeperOf(p.name),
 	}
 	verdict := health.Step(in, p.kept, now)
 	p.kept = verdict.Kept
 	p.c.demand.note(t.member, p.kept.Trouble())
-	doubt := p.c.note(p, asMember(p.kept))
+	judged := asMember(p.kept)
+	if in.DuplicateOf != "" {
+		judged.Cause = health.Duplicate // its cluster's silence counts once
+	}
+	doubt := p.c.note(p, judged)
 	p.write(t, p.report(t, &verdict, doubt, now), now)
 	return jittered(verdict.Next, now, options.Interval)
 }

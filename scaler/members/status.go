@@ -51,15 +51,20 @@ func (p *prober) report(t *task, v *health.Verdict, doubt health.Doubt, now time
 	if f.version != "" {
 		s.Version = f.version
 	}
-	if f.snapshot != nil {
-		showCapacity(s, f.snapshot)
+	s.ClusterID = p.known.ID
+	snapshot := f.snapshot
+	switch {
+	case v.Cause == health.Duplicate: // what it has is the older one's, and must not be added up
+		snapshot, s.Nodes, s.Allocatable, s.Requested, s.Free = nil, nil, nil, nil, ""
+	case snapshot != nil:
+		showCapacity(s, snapshot)
 	}
 	reason, message := p.reason(t, v, doubt)
 	meta.SetStatusCondition(&s.Conditions, metav1.Condition{
 		Type: v1alpha1.ConditionReady, Status: statusOf(reason), Reason: reason, Message: message,
 		ObservedGeneration: t.member.Generation, LastTransitionTime: metav1.NewTime(now),
 	})
-	p.c.metrics.show(p.name, s, f.snapshot)
+	p.c.metrics.show(p.name, s, snapshot)
 	return s
 }
 
@@ -72,11 +77,14 @@ func (p *prober) reason(t *task, v *health.Verdict, doubt health.Doubt) (reason,
 	if v.Warning != "" {
 		message += "; " + v.Warning
 	}
+	if p.known.Refused && v.Cause == health.OK {
+		message += "; " + unidentified
+	}
 	if t.member.Spec.Drain {
 		message += "; spec.drain is true, so its replicas move to the other clusters"
 	}
 	switch {
-	case doubt.Suspect && v.Cause != health.Suspended && v.Cause != health.Invalid:
+	case doubt.Suspect && v.Cause != health.Suspended && v.Cause != health.Invalid && v.Cause != health.Duplicate:
 		return v1alpha1.MemberHubSuspect, doubt.Message + "; of this one: " + message
 	case v.State == health.Healthy && t.member.Spec.Drain:
 		return v1alpha1.MemberDraining, message
@@ -107,6 +115,8 @@ func reasonOf(v *health.Verdict) string {
 		return v1alpha1.MemberNodesNotReady
 	case health.PodsNotReady:
 		return v1alpha1.MemberPodsNotReady
+	case health.Duplicate:
+		return v1alpha1.MemberDuplicateCluster
 	case health.Settling:
 		if v.Kept.Proven {
 			return v1alpha1.MemberReturning

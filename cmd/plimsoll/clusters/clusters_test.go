@@ -62,6 +62,11 @@ func TestShow(t *testing.T) {
 	} {
 		require.Contains(t, strings.Join(strings.Fields(text), " "), strings.Join(strings.Fields(part), " "), text)
 	}
+	require.Contains(t, text, "berlin: which cluster it is is not known")
+	h := twoClusters()
+	h.Members[0].Status.ClusterID = "8cbd-1"
+	require.NotContains(t, Text(Show(h), View{Now: now, Width: 120}), "which cluster it is")
+	require.Equal(t, "8cbd-1", Show(h).Clusters[0].ClusterID)
 	require.Contains(t, Text(Show(&Hub{}), View{Now: now, Width: 80}), "There is no MemberCluster")
 	data, err := json.Marshal(Show(&Hub{}))
 	require.NoError(t, err)

@@ -25,10 +25,12 @@ type Cluster struct {
 	Message string     `json:"message"`
 	Meaning string     `json:"meaning"`
 	Version string     `json:"version,omitempty"` // of its Kubernetes
-	Nodes   string     `json:"nodes,omitempty"`   // ready/total
-	Free    string     `json:"free,omitempty"`    // the reserve included
-	Reserve *Reserve   `json:"reserve,omitempty"`
-	IfLost  *Loss      `json:"ifLost,omitempty"`
+	// ClusterID is the UID of its namespace kube-system: two members with the same one are one cluster. Empty: not known.
+	ClusterID string   `json:"clusterID,omitempty"`
+	Nodes     string   `json:"nodes,omitempty"` // ready/total
+	Free      string   `json:"free,omitempty"`  // the reserve included
+	Reserve   *Reserve `json:"reserve,omitempty"`
+	IfLost    *Loss    `json:"ifLost,omitempty"`
 	// Shares of each workload that it has, as namespace/name.
 	Replicas int32 `json:"replicas"`
 	Ready    int32 `json:"ready"`
@@ -90,7 +92,7 @@ func Show(h *Hub) Document {
 }
 
 func (h *Hub) cluster(m *v1alpha1.MemberCluster) Cluster {
-	c := Cluster{Name: m.Name, State: string(m.Status.State), Version: m.Status.Version, Free: m.Status.Free}
+	c := Cluster{Name: m.Name, State: string(m.Status.State), Version: m.Status.Version, ClusterID: m.Status.ClusterID, Free: m.Status.Free}
 	if m.Status.Since != nil {
 		c.Since = &m.Status.Since.Time
 	}

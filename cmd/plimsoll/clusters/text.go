@@ -45,6 +45,9 @@ func Text(d Document, v View) string {
 		if c.State != "Healthy" {
 			complain(c.Name, or(c.Message, "it has not been judged yet")+" "+c.Meaning)
 		}
+		if c.State == "Healthy" && c.ClusterID == "" {
+			complain(c.Name, "which cluster it is is not known, so that a second MemberCluster of it would go unnoticed: apply manifests/member there")
+		}
 		if c.Reserve != nil && c.Reserve.Message != "" && c.Reserve.Reason != "Held" {
 			complain(c.Name+", reserve", c.Reserve.Message)
 		}

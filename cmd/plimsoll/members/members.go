@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -77,10 +78,13 @@ func silent(m *v1alpha1.MemberCluster) error {
 		return errors.New("it is suspended")
 	case m.Status.State == "":
 		return errors.New("it is not judged yet")
-	case m.Status.State != v1alpha1.MemberHealthy:
-		return fmt.Errorf("it is %s", m.Status.State)
+	case m.Status.State == v1alpha1.MemberHealthy:
+		return nil
 	}
-	return nil
+	if ready := meta.FindStatusCondition(m.Status.Conditions, v1alpha1.ConditionReady); ready != nil && ready.Reason == v1alpha1.MemberDuplicateCluster {
+		return errors.New(ready.Message) // and its nodes count once
+	}
+	return fmt.Errorf("it is %s", m.Status.State)
 }
 
 func lookInto[T any](

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package headroom
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/plimsoll/plimsoll/scaler/capacity"
+)
+
+// hubLabel says which hub keeps an object in a member. Two hubs that wrote the same objects would correct each other for
+// ever, so what another hub keeps is left alone. An object without the label is from before there was one: whoever wants it
+// takes it.
+const hubLabel = "plimsoll.dev/hub"
+
+// identity is what this hub is known by: the UID of its own namespace kube-system, which lasts as long as the cluster.
+func (r *reconciler) identity(ctx context.Context) (string, error) {
+	namespace := &metav1.PartialObjectMetadata{} // as it is cached already
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	if err := r.client.Get(ctx, types.NamespacedName{Name: metav1.NamespaceSystem}, namespace); err != nil {
+		return "", fmt.Errorf("cannot read namespace %s, by whose UID this hub's objects in members are known: %w", metav1.NamespaceSystem, err)
+	}
+	return string(namespace.UID), nil
+}
+
+// foreign is what another hub keeps in a member.
+type foreign struct {
+	hub   string // "": nobody else keeps anything there
+	first string // one of its objects
+	kinds string // as kubectl names them
+}
+
+// of says whether an object is another hub's.
+func (one *sight) of(another metav1.Object) bool {
+	hub := another.GetLabels()[hubLabel]
+	return hub != "" && hub != one.hub
+}
+
+// foreign finds what another hub keeps in a member.
+func (one *sight) foreign(ctx context.Context) (foreign, error) {
+	deployments, err := one.deployments(ctx)
+	if err != nil {
+		return foreign{}, err
+	}
+	for i := range deployments {
+		if d := &deployments[i]; one.of(d) {
+			return foreign{d.Labels[hubLabel], "Deployment " + d.Name, "deployments"}, nil
+		}
+	}
+	version := one.bufferVersion()
+	if version == "" {
+		return foreign{}, nil
+	}
+	buffers, err := one.allBuffers(ctx, version)
+	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+		return foreign{}, nil // whoever wants to write some finds that out
+	}
+	if err != nil {
+		return foreign{}, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(buffers)) {
+		if b := buffers[name]; one.of(b) {
+			return foreign{b.GetLabels()[hubLabel], "CapacityBuffer " + name, "podtemplates,capacitybuffers"}, nil
+		}
+	}
+	return foreign{}, nil
+}
+
+// message says what is there, and how to let go of it.
+func (f foreign) message() string {
+	return fmt.Sprintf("another hub (%s) keeps a reserve there, such as %s, so nothing is written: let one hub only have a Headroom for this cluster; "+
+		"if that hub is gone, let this one take over: kubectl -n %s label %s -l %s=%s %s-", f.hub, f.first, capacity.HeadroomNamespace, f.kinds, hubLabel, f.hub, hubLabel)
+}
+
+// deployments are those of all reserves in a member.
+func (one *sight) deployments(ctx context.Context) ([]appsv1.Deployment, error) {
+	var list appsv1.DeploymentList
+	if err := one.member.List(ctx, &list, client.InNamespace(capacity.HeadroomNamespace), client.HasLabels{reserveLabel}); err != nil {
+		return nil, fmt.Errorf("list the placeholders of member %s: %w", one.member.Name(), err)
+	}
+	return list.Items, nil
+}
+
+// allBuffers are those of all reserves in a member, by name: as they were when this look first asked.
+func (one *sight) allBuffers(ctx context.Context, version string) (map[string]*unstructured.Unstructured, error) {
+	if one.buffers != nil {
+		return one.buffers, nil
+	}
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(bufferKind(version).GroupVersion().WithKind("CapacityBufferList"))
+	if err := one.member.List(ctx, list, client.InNamespace(capacity.HeadroomNamespace), client.HasLabels{reserveLabel}); err != nil {
+		return nil, fmt.Errorf("list the CapacityBuffers of member %s: %w", one.member.Name(), err)
+	}
+	one.buffers = make(map[string]*unstructured.Unstructured, len(list.Items))
+	for i := range list.Items {
+		one.buffers[list.Items[i].GetName()] = &list.Items[i]
+	}
+	return one.buffers, nil
+}
+
+// leavesTemplate returns an error if a buffer's PodTemplate is another hub's. There is no right to list them.
+func (one *sight) leavesTemplate(ctx context.Context, name string) error {
+	template := &corev1.PodTemplate{}
+	err := one.member.Get(ctx, types.NamespacedName{Namespace: capacity.HeadroomNamespace, Name: name}, template)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read PodTemplate %s/%s of member %s: %w", capacity.HeadroomNamespace, name, one.member.Name(), err)
+	case one.of(template):
+		return fmt.Errorf("PodTemplate %s/%s of member %s is kept by another hub (%s): delete it if that hub is gone",
+			capacity.HeadroomNamespace, name, one.member.Name(), template.Labels[hubLabel])
+	}
+	return nil
+}
