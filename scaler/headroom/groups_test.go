@@ -16,6 +16,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/clustertest"
+	"github.com/plimsoll/plimsoll/scaler/newnodes"
 	"github.com/plimsoll/plimsoll/scaler/nodegroups/nodegroupstest"
 )
 
@@ -81,7 +82,7 @@ func testNodeGroups(t *testing.T, s *stage) {
 	s.says(v1alpha1.HeadroomFilling)
 	after := target()
 	require.Greater(t, after, 2)
-	s.offset.Add(int64(registerWithin))
+	s.offset.Add(int64(newnodes.RegisterWithin))
 	h = s.says(v1alpha1.HeadroomNodeGroupFailed)
 	require.Contains(t, h.Status.Conditions[0].Message, "have not become Ready nodes")
 	s.offset.Add(int64(time.Hour))

@@ -159,6 +159,7 @@ func (r *reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 		s.decide(ctx)
 	}
 	r.act(ctx, w)
+	r.offer(w)
 	if err := r.report(ctx, w); err != nil {
 		return reconcile.Result{}, err
 	}
