@@ -36,10 +36,12 @@ func newSimulate(stderr io.Writer) *cobra.Command {
 		Short: "Say what would happen if a cluster were lost, or demand doubled; nothing is changed",
 		Long: `simulate takes what the member clusters have at this moment and says what would happen: if one of them were lost, where
 its replicas would go and whether they fit; or if all divided workloads surged together, whether the additional replicas fit
-at once. The reserve counts as free: it is there for that.
+at once. The reserve counts as free: it is there for that. What fits only on nodes that a member's node groups may still add
+needs nodes: it would wait for minutes.
 
-Members are asked with the kubeconfigs of the hub's scaler, so you need the right to read Secrets in their namespace. A member
-that does not answer counts as full. Nodes that node groups could add are not counted here; the status of a Headroom does.
+Members are asked with the kubeconfigs of the hub's scaler, and the servers of their node groups with its certificates, so you
+need the right to read Secrets in their namespace, and a way to those servers. A member that does not answer counts as full, and
+one whose node groups do not answer counts without them. Nodes are only asked about, never asked for.
 
 The exit code is 0 if all of it fits, 1 if not or if the hub cannot be asked, 2 for bad flags.`,
 		Example: `  plimsoll simulate --lose berlin
@@ -55,7 +57,7 @@ The exit code is 0 if all of it fits, 1 if not or if the hub cannot be asked, 2 
 	flags.StringVar(&f.lose, "lose", "", "name of the MemberCluster that is lost")
 	flags.StringVar(&f.surge, "surge", "", "how much demand there is: 2x, 1.5x, or what is added: 20%")
 	flags.StringVar(&f.secrets, "members-namespace", clusters.DefaultSecrets, "namespace of the members' kubeconfigs")
-	flags.DurationVar(&f.perMember, "member-timeout", 10*time.Second, "how long to wait for one member")
+	flags.DurationVar(&f.perMember, "member-timeout", 10*time.Second, "how long to wait for one member, and then for its node groups")
 	addOutput(command, &f.output)
 	_ = command.RegisterFlagCompletionFunc("lose", func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		return f.members(c.Context()), cobra.ShellCompDirectiveNoFileComp
@@ -132,13 +134,14 @@ func (f *simulateFlags) run(ctx context.Context, out, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.kube.timeout+f.perMember)
+	ctx, cancel := context.WithTimeout(ctx, f.kube.timeout+2*f.perMember)
 	defer cancel()
 	loaded, err := clusters.Load(ctx, hub)
 	if err != nil {
 		return target.Sentence(err)
 	}
 	world := clusters.Ask(ctx, hub, loaded, f.secrets, f.perMember)
+	world.AskGroups(ctx, hub, f.secrets, f.perMember)
 	answer, err := clusters.Simulate(ctx, world, clusters.Question{Lose: f.lose, Surge: f.percent}, time.Now())
 	if err != nil {
 		return err
