@@ -99,7 +99,8 @@ type HeadroomSpec struct {
 	Lead *metav1.Duration `json:"lead,omitempty"`
 
 	// strategy says how room is kept. Auto: CapacityBuffer where a node autoscaler provisions it, node groups where the
-	// member has some, else Placeholder. With CapacityBuffer and NodeGroups no pods hold the room. Default: Auto.
+	// member has some, else Placeholder. With CapacityBuffer and NodeGroups no pods hold the room. NodeGroups also adds
+	// nodes for pods of FederatedScales with mode: Enforce that wait because no node has room for them. Default: Auto.
 	// +optional
 	// +default="Auto"
 	Strategy HeadroomStrategy `json:"strategy,omitempty"`

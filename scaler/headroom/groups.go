@@ -18,7 +18,7 @@ import (
 
 const (
 	// groupsFor is how long what a server said of its groups counts as new while nobody waits for nodes: a question often
-	// costs it calls to a cloud. groupsSoon is the same while nodes are needed.
+	// costs it calls to a cloud. groupsSoon is the same while nodes are needed or on their way.
 	groupsFor  = time.Minute
 	groupsSoon = 10 * time.Second
 	// ungrownFor is for how long after an attempt to grow that failed a group offers no nodes to the divisions.
@@ -75,7 +75,7 @@ func (r *reconciler) readGroups(ctx context.Context, c *v1alpha1.MemberCluster, 
 		return &groups{err: err}
 	}
 	fresh := groupsFor
-	if m.short || m.server.Failing() {
+	if m.short || m.server.Failing() || m.server.Awaits(sight.now) {
 		fresh = groupsSoon
 	}
 	read, err := m.server.Read(ctx, sight.snapshot, fresh, sight.now)

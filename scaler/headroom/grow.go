@@ -26,13 +26,14 @@ const (
 
 // growth is what became of a cluster's node groups.
 type growth struct {
-	grew    []string // "pool +2 (3 to 5)"
-	coming  int64    // pods whose nodes are on their way
-	full    bool     // no group may grow further
-	failure string
+	grew     []string // "pool +2 (3 to 5)"
+	stranded int64    // pods of divided workloads that wait for nodes
+	coming   int64    // pods whose nodes are on their way
+	full     bool     // no group may grow further
+	failure  string
 }
 
-// grow asks node groups for the nodes that the reserve lacks, once. Nodes on their way count; a group whose machines do not
+// grow asks node groups for the nodes that waiting pods and the reserve lack, once. Nodes on their way count; a group whose machines do not
 // become nodes is left alone, and so is for a while one that refused.
 func (r *reconciler) grow(ctx context.Context, s *scene, one *row) growth {
 	g := one.sight.groups
@@ -42,8 +43,15 @@ func (r *reconciler) grow(ctx context.Context, s *scene, one *row) growth {
 	case g.err != nil:
 		return growth{failure: g.err.Error()}
 	}
-	memo := &one.sight.memo.groups
-	out, demands := growth{failure: g.trouble()}, g.demands(one)
+	memo, out := &one.sight.memo.groups, growth{failure: g.trouble()}
+	demands, err := s.stranded(ctx, one)
+	if err != nil {
+		return growth{failure: err.Error()}
+	}
+	for _, d := range demands {
+		out.stranded += d.Count
+	}
+	demands = append(demands, g.demands(one)...)
 	memo.short = len(demands) > 0
 	if len(demands) == 0 {
 		return out
@@ -127,12 +135,7 @@ func (g *groups) demands(one *row) []fit.Demand {
 		}
 		d := fit.Demand{Shape: fit.Shape{Requests: b.Shape.Requests, PerNode: b.Shape.PerNode, Nodes: []int{}}, Count: missing}
 		if rules := one.shapes[b.Workload]; rules != nil {
-			on, _ := g.Nodes.Eligible(rules.pod)
-			for _, i := range on {
-				if g.left[i].Holds(b.Shape.Requests) {
-					d.Nodes = append(d.Nodes, i)
-				}
-			}
+			d.Nodes = g.takes(rules.pod, b.Shape.Requests)
 		} else {
 			for i, left := range g.left {
 				if left == "" {

@@ -3,6 +3,7 @@
 package newnodes
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"testing"
@@ -10,9 +11,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/policy/divide"
 	"github.com/plimsoll/plimsoll/policy/fit"
@@ -185,9 +188,13 @@ func TestRead(t *testing.T) {
 	server.SetMax("b", 4)
 	require.Equal(t, []int{5, 8}, may(read(1, noon.Add(time.Minute-1))), "it is not asked again so soon")
 	require.Equal(t, []int{5, 3}, may(read(1, noon.Add(time.Minute))))
-	require.Equal(t, []int{5, 1}, may(read(3, noon.Add(2*time.Minute))))
+	g = read(3, noon.Add(2*time.Minute))
+	require.Equal(t, []int{5, 1}, may(g))
 
+	require.False(t, s.Awaits(noon.Add(2*time.Minute)))
 	s.Grew("a", 2, 2, noon.Add(2*time.Minute))
+	require.True(t, s.Awaits(noon.Add(2*time.Minute)))
+	require.False(t, s.Awaits(noon.Add(2*time.Minute+RegisterWithin)), "they do not come")
 	later := read(3, noon.Add(2*time.Minute+1))
 	require.Equal(t, 2, later.List[0].Target)
 	require.Equal(t, 2, later.Pending[0])
@@ -216,4 +223,64 @@ func TestFailingGroups(t *testing.T) {
 	require.ErrorContains(t, err, "refused Refresh")
 	require.True(t, s.Failing())
 	require.False(t, server.Ended())
+}
+
+// secret is the one Secret that there is.
+type secret struct {
+	client.Reader
+	data map[string][]byte
+}
+
+func (s *secret) Get(_ context.Context, key client.ObjectKey, object client.Object, _ ...client.GetOption) error {
+	into, is := object.(*corev1.Secret)
+	if !is || key != (client.ObjectKey{Namespace: "members", Name: "groups"}) {
+		return apierrors.NewNotFound(corev1.Resource("secrets"), key.Name)
+	}
+	into.Data = s.data
+	return nil
+}
+
+func TestCredentials(t *testing.T) {
+	authority, err := nodegroupstest.NewAuthority("test")
+	require.NoError(t, err)
+	tls, err := authority.ServerTLS()
+	require.NoError(t, err)
+	server, err := nodegroupstest.Start(nodegroupstest.Options{TLS: tls, Groups: []nodegroupstest.Group{{ID: "pool", Max: 1}}})
+	require.NoError(t, err)
+	t.Cleanup(server.Stop)
+	certificate, key, err := authority.Issue("us")
+	require.NoError(t, err)
+	right := map[string][]byte{"ca.crt": authority.PEM, "tls.crt": certificate, "tls.key": key}
+
+	there := &secret{data: right}
+	secrets, spec := Secrets{Reader: there, Namespace: "members"}, &v1alpha1.MemberNodeGroups{Address: server.Address(), SecretRef: &v1alpha1.SecretReference{Name: "groups"}}
+	_, err = Dial(t.Context(), Secrets{Reader: there, Namespace: "elsewhere"}, spec)
+	require.ErrorContains(t, err, "cannot be read from Secret elsewhere/groups")
+	s, err := Dial(t.Context(), secrets, spec)
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	g, err := s.Read(t.Context(), capacity.New(nil, nil), 0, noon)
+	require.NoError(t, err)
+	require.Len(t, g.List, 1)
+	require.True(t, s.Is(spec))
+	require.False(t, s.Is(&v1alpha1.MemberNodeGroups{Address: "127.0.0.1:1"}))
+
+	there.data = map[string][]byte{"ca.crt": authority.PEM}
+	require.ErrorContains(t, s.Renew(t.Context(), secrets, spec), "no ")
+	_, err = s.Read(t.Context(), capacity.New(nil, nil), 0, noon)
+	require.NoError(t, err, "the old credentials stay")
+	_, err = Dial(t.Context(), secrets, &v1alpha1.MemberNodeGroups{Address: "192.0.2.1:1"})
+	require.ErrorContains(t, err, "plaintext is for loopback addresses only")
+}
+
+// A FederatedScale asks each member's offer once a minute.
+func BenchmarkFits(b *testing.B) {
+	var list []nodegroups.Group
+	for range 20 {
+		list = append(list, nodegroups.Group{Max: 500, Template: &nodegroups.Template{Node: fit.Node{Free: fit.Resources{"cpu": 16000, "memory": 1 << 36}, Pods: 110}}})
+	}
+	offer, p := groupsOf(list).Offer(capacity.Rules{}, nobody), pod(nil)
+	for b.Loop() {
+		offer.Fits(p)
+	}
 }

@@ -92,6 +92,17 @@ func (s *Server) Client() *nodegroups.Client { return s.client }
 // Failing says whether the last question was not answered.
 func (s *Server) Failing() bool { return s.err != nil }
 
+// Awaits says whether nodes were on their way when it was last read, or have been asked for since: until it is read again,
+// those that have come meanwhile count twice.
+func (s *Server) Awaits(now time.Time) bool {
+	for _, w := range s.waiting {
+		if w.nodes > 0 && now.Sub(w.since) < RegisterWithin {
+			return true
+		}
+	}
+	return false
+}
+
 // Close ends the connection.
 func (s *Server) Close() { _ = s.client.Close() } // nothing can be done about it
 
