@@ -137,7 +137,7 @@ func (s *scene) fits(ctx context.Context, one *sight) (weight int64, whole bool,
 // newNodes is how many pods of a template fit on nodes that the member's node groups may still add, and whether that is
 // known. What was known last counts for newnodes.HoldFor; as long is waited for it after a start.
 func (s *scene) newNodes(one *sight, template *corev1.PodTemplateSpec) (pods int64, known bool) {
-	if one.cluster.Spec.NodeGroups == nil {
+	if one.cluster.ExpandablePercent() == 0 {
 		return 0, true
 	}
 	since := s.memo.began
