@@ -203,6 +203,8 @@ func TestValidation(t *testing.T) {
 		{"kind for a resource", "MetricRule", `{query: up, object: {resource: Pod, nameLabel: pod}}`, "spec.object.resource"},
 		{"no name label", "MetricRule", `{query: up, object: {resource: pods}}`, "spec.object.nameLabel: Required"},
 		{"braces in a label", "MetricRule", `{query: up, object: {resource: pods, nameLabel: "{pod}"}}`, "spec.object.nameLabel"},
+		{"all of what may be added", "MemberCluster", `{nodeGroups: {address: "127.0.0.1:8086", expandablePercent: 100}}`, ok},
+		{"more than may be added", "MemberCluster", `{nodeGroups: {address: "127.0.0.1:8086", expandablePercent: 101}}`, "spec.nodeGroups.expandablePercent"},
 	}
 	kinds := crds(t)
 	for _, test := range tests {

@@ -4,8 +4,9 @@
 // several clusters are divided over them. Its packages for bounds: record (what is kept on an HPA), ownership (whose its fields are), situation (what is
 // observed of one HPA, and the decision), target (writes the bounds), schedules, workloads and forecasts (their kinds'
 // statuses, and replicas where no HPA is). For several clusters: members (connections and health), capacity (what fits),
-// federation (divides replicas), headroom (keeps room) and nodegroups (asks for nodes). Only the leader of several
-// scalers acts; all that it must remember is on the objects themselves, so that the next leader sees what it saw.
+// federation (divides replicas), headroom (keeps room), nodegroups (asks for nodes) and newnodes (which those may be). Only
+// the leader of several scalers acts; all that it must remember is on the objects themselves, so that the next leader sees
+// what it saw.
 package scaler
 
 import (

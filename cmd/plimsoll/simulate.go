@@ -35,10 +35,12 @@ func newSimulate(stderr io.Writer) *cobra.Command {
 		Short: "Say what would happen if a cluster were lost, or demand doubled; nothing is changed",
 		Long: `simulate takes what the member clusters have at this moment and says what would happen: if one of them were lost, where
 its replicas would go and whether they fit; or if all divided workloads surged together, whether the additional replicas fit
-at once. The reserve counts as free: it is there for that.
+at once. The reserve counts as free: it is there for that. What fits only on nodes that a member's node groups may still add
+needs nodes: it would wait for minutes.
 
-Members are asked with the kubeconfigs of the hub's scaler, so you need the right to read Secrets in their namespace. A member
-that does not answer counts as full. Nodes that node groups could add are not counted here; the status of a Headroom does.
+Members are asked with the kubeconfigs of the hub's scaler, and the servers of their node groups with its certificates, so you
+need the right to read Secrets in their namespace, and a way to those servers. A member that does not answer counts as full, and
+one whose node groups do not answer counts without them. Nodes are only asked about, never asked for.
 
 The exit code is 0 if all of it fits, 1 if not or if the hub cannot be asked, 2 for bad flags.`,
 		Example: `  plimsoll simulate --lose berlin
@@ -106,13 +108,14 @@ func (f *simulateFlags) run(ctx context.Context, out, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.kube.timeout+f.members.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, f.kube.timeout+2*f.members.Timeout)
 	defer cancel()
 	loaded, err := clusters.Load(ctx, hub)
 	if err != nil {
 		return target.Sentence(err)
 	}
 	world := clusters.Ask(ctx, hub, loaded, f.members.Options)
+	world.AskGroups(ctx, hub, f.members.Secrets, f.members.Timeout)
 	answer, err := clusters.Simulate(ctx, world, clusters.Question{Lose: f.members.lose, Surge: f.percent}, time.Now())
 	if err != nil {
 		return err

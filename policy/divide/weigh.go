@@ -11,7 +11,8 @@ type Capacity struct {
 	// Own is how many of the workload's replicas have a node there now. Without them a busy cluster would weigh little,
 	// its replicas would move away, and it would weigh much again.
 	Own int64
-	// Promised is how many more replicas of the shape the headroom promised to others would take.
+	// Promised is how many more replicas of the shape the headroom promised to others would take. A reserve that whoever
+	// comes first may take is promised to nobody.
 	Promised int64
 	// Quota is how many more pods the namespace's ResourceQuota allows; nil: no quota.
 	Quota *int64

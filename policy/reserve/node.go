@@ -65,6 +65,23 @@ func (n Node) Left() Left {
 	return ""
 }
 
+// Holds says whether a node on which a workload's pods may run also holds room for them. Nodes with a taint that the pods
+// tolerate do, and those with GPUs if the pods ask for some.
+func (l Left) Holds(requests fit.Resources) bool {
+	switch l {
+	case Unnamed:
+		return false
+	case Extended:
+		for name, amount := range requests {
+			if amount > 0 && strings.Contains(name, "/") {
+				return true
+			}
+		}
+		return false
+	}
+	return true
+}
+
 // dear says whether a resource is a device such as a GPU: the names of extended resources have a domain. Network interfaces
 // and addresses, which Amazon's nodes offer by the dozen, have one too and are none.
 func dear(name string) bool {

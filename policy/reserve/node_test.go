@@ -83,3 +83,11 @@ func TestPercent(t *testing.T) {
 		require.Equal(t, test.want, reserve.Percent(test.amount, test.percent), "%d %% of %d", test.percent, test.amount)
 	}
 }
+
+func TestHolds(t *testing.T) {
+	require.True(t, reserve.Left("").Holds(nil))
+	require.False(t, reserve.Unnamed.Holds(nil))
+	require.False(t, reserve.Extended.Holds(fit.Resources{"cpu": 1, "nvidia.com/gpu": 0}))
+	require.True(t, reserve.Extended.Holds(fit.Resources{"nvidia.com/gpu": 1}))
+	require.True(t, reserve.Tainted.Holds(nil), "the pods tolerate it, else the node were not among theirs")
+}

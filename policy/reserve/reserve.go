@@ -42,8 +42,9 @@ type Surge struct {
 	// AtOnce is how many more replicas fit on the nodes of each cluster without waiting for any, if it surges alone and the
 	// whole reserve is for it; no more than its limits allow.
 	AtOnce map[string]int64
-	// Together is how many of Next fit if all workloads surge at a time.
-	Together map[string]int64
+	// Together is how many of Next fit if all workloads surge at a time, NeedNodes how many of the others would fit on the
+	// nodes that the cluster's node groups may still add.
+	Together, NeedNodes map[string]int64
 
 	calm map[string]int64 // what Next would be without the peak
 }
@@ -86,7 +87,7 @@ func Decide(clusters []Cluster, workloads []Workload, o Options, now time.Time) 
 
 // surge is what a workload could take, before it is known what the clusters let through.
 func (w Workload) surge(o Options, now time.Time) (Surge, error) {
-	s := Surge{Workload: w.Name, AtOnce: map[string]int64{}, Together: map[string]int64{}}
+	s := Surge{Workload: w.Name, AtOnce: map[string]int64{}, Together: map[string]int64{}, NeedNodes: map[string]int64{}}
 	s.Ahead, s.By = w.Surge(o, now)
 	quiet := w
 	quiet.Peaks = nil
@@ -121,6 +122,7 @@ func (p Plan) reserve(c Cluster, room room, workloads []Workload, o Options) Res
 	for i, placed := range fit.Place(room.nodes, demands(r.Blocks), fit.Spread) {
 		p.together(r.Blocks[i].Workload, c.Name, placed.Placed)
 	}
+	p.needNodes(c, workloads)
 	r.Wanted = fit.Resources{}
 	missing := fit.Resources{}
 	for _, name := range counted() {
@@ -145,6 +147,28 @@ func (p Plan) together(workload, cluster string, placed int64) {
 	for _, s := range p.Surges {
 		if s.Workload == workload {
 			s.Together[cluster] = placed
+		}
+	}
+}
+
+// needNodes places what did not fit together on the nodes that the cluster may add.
+func (p Plan) needNodes(c Cluster, workloads []Workload) {
+	if len(c.New) == 0 {
+		return
+	}
+	wanted := make([]fit.Demand, len(workloads))
+	for i, w := range workloads {
+		in, there := w.In[c.Name]
+		if !there {
+			continue
+		}
+		shape := in.Shape
+		shape.Nodes = in.New
+		wanted[i] = fit.Demand{Shape: shape, Count: p.Surges[i].Next[c.Name] - p.Surges[i].Together[c.Name]}
+	}
+	for i, placed := range fit.Place(c.New, wanted, fit.Pack) {
+		if placed.Placed > 0 {
+			p.Surges[i].NeedNodes[c.Name] = placed.Placed
 		}
 	}
 }

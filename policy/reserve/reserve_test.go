@@ -23,6 +23,10 @@ func shop() ([]reserve.Cluster, reserve.Workload) {
 	}
 }
 
+func empty(cpu int64) fit.Node {
+	return fit.Node{Free: fit.Resources{"cpu": cpu, "memory": 32}, Pods: 110}
+}
+
 func TestReserve(t *testing.T) {
 	clusters, w := shop()
 	p, err := reserve.Decide(clusters, []reserve.Workload{w}, reserve.Options{Percent: 20}, noon)
@@ -60,6 +64,18 @@ func TestReserve(t *testing.T) {
 	require.Equal(t, map[string]int64{"east": 6, "west": 6}, p.Surges[0].Next)
 	require.Equal(t, p.Surges[0].Next, p.Surges[0].Together)
 
+	// where nodes may be added, what does not fit waits for them, if it may run there
+	few := []reserve.Cluster{{Name: "east", Nodes: nodes(6, 6), New: []fit.Node{empty(1000)}}, {Name: "west", Nodes: nodes(6, 6), New: []fit.Node{empty(9000)}}}
+	p, err = reserve.Decide(few, []reserve.Workload{w}, reserve.Options{Percent: 100}, noon)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"east": 4, "west": 4}, p.Surges[0].Together)
+	require.Equal(t, map[string]int64{"east": 1, "west": 2}, p.Surges[0].NeedNodes)
+	picky := w
+	picky.In = map[string]reserve.Presence{"east": w.In["east"], "west": {Replicas: 6, Shape: core(), New: []int{}}}
+	p, err = reserve.Decide(few, []reserve.Workload{picky}, reserve.Options{Percent: 100}, noon)
+	require.NoError(t, err)
+	require.Equal(t, map[string]int64{"east": 1}, p.Surges[0].NeedNodes)
+
 	w.Clusters[0].Max = new(int64(8))
 	p, err = reserve.Decide(clusters, []reserve.Workload{w}, reserve.Options{Percent: 20}, noon)
 	require.NoError(t, err)
@@ -86,6 +102,7 @@ func TestReserveHolds(t *testing.T) {
 				require.GreaterOrEqual(t, next, int64(0))
 				require.LessOrEqual(t, s.Together[cluster], next)
 				require.LessOrEqual(t, s.Together[cluster], max(s.AtOnce[cluster], 0))
+				require.LessOrEqual(t, s.Together[cluster]+s.NeedNodes[cluster], next)
 				sum += next
 			}
 			now, err := divide.Divide(w.workloads[i].Replicas, w.workloads[i].Clusters, "")

@@ -36,3 +36,19 @@ func (m *MemberCluster) HealthOptions() health.Options {
 	}
 	return o
 }
+
+// DefaultExpandablePercent is how much of what new nodes could hold counts where nothing is said.
+const DefaultExpandablePercent = 50
+
+// ExpandablePercent is how much of what nodes could hold that its node groups may still add counts in a division, in
+// percent; 0 without node groups.
+func (m *MemberCluster) ExpandablePercent() int64 {
+	switch g := m.Spec.NodeGroups; {
+	case g == nil:
+		return 0
+	case g.ExpandablePercent == nil:
+		return DefaultExpandablePercent
+	default:
+		return int64(*g.ExpandablePercent)
+	}
+}

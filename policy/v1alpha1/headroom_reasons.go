@@ -42,7 +42,7 @@ func HeadroomMeaning(reason string) string {
 	case HeadroomObserving:
 		return "mode is Observe: the status shows what would be reserved. Set mode: Enforce once you agree with it."
 	case HeadroomFilling:
-		return "The reserve is being made: after a change, or after a surge has taken it."
+		return "The reserve is being made: after a change, after a surge has taken it, or while pods wait for nodes that are on their way."
 	case HeadroomPaused:
 		return "The object has the annotation plimsoll.dev/paused: nothing is written."
 	case HeadroomShort:

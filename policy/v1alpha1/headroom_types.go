@@ -104,7 +104,8 @@ type HeadroomSpec struct {
 	Peaks HeadroomPeaks `json:"peaks,omitzero"`
 
 	// strategy says how room is kept. Auto: CapacityBuffer where a node autoscaler provisions it, node groups where the
-	// member has some, else Placeholder. With CapacityBuffer and NodeGroups no pods hold the room. Default: Auto.
+	// member has some, else Placeholder. With CapacityBuffer and NodeGroups no pods hold the room. NodeGroups also adds
+	// nodes for pods of FederatedScales with mode: Enforce that wait because no node has room for them. Default: Auto.
 	// +optional
 	// +default="Auto"
 	Strategy HeadroomStrategy `json:"strategy,omitempty"`

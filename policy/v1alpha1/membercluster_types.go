@@ -228,8 +228,11 @@ type MemberNodeGroups struct {
 	// kubeconfigs (plimsoll-members).
 	// +optional
 	SecretRef *SecretReference `json:"secretRef,omitempty"`
-	// expandablePercent is how much of what new nodes could hold counts in a division: they take minutes and may not
-	// come. Default: 50.
+	// expandablePercent is how much of what nodes could hold that the groups may still add counts in a division: they
+	// take minutes and may not come. They count only where they are added when pods wait for them: while a Headroom with
+	// mode: Enforce keeps the cluster's reserve by the strategy NodeGroups and is not paused. A group whose machines do
+	// not become nodes counts 0, and one that did not grow when it was asked to, for 10 minutes, only what is on its way.
+	// While the server does not answer, what it said last counts for 10 minutes. Default: 50.
 	// +optional
 	// +default=50
 	// +kubebuilder:validation:Minimum=0

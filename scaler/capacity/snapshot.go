@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -146,6 +147,17 @@ func (s *Snapshot) Reserved() fit.Resources {
 		sum = sum.Add(s.nodes[i].reserve)
 	}
 	return sum
+}
+
+// Objects are the nodes themselves, in the order of Left.
+func (s *Snapshot) Objects() iter.Seq[*corev1.Node] {
+	return func(yield func(*corev1.Node) bool) {
+		for i := range s.nodes {
+			if !yield(s.nodes[i].object) {
+				return
+			}
+		}
+	}
 }
 
 // Left is what every node has left, where the room that the reserve holds is free.

@@ -38,6 +38,7 @@ func TestFederation(t *testing.T) {
 		{"a StatefulSet, and another kind", testOtherKinds},
 		{"the hub's HPA and its metric", testHubHPA},
 		{"a ScaleSchedule", testSchedule},
+		{"nodes that may still be added", testNewNodes},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			began := time.Now()

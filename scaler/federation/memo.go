@@ -22,6 +22,7 @@ type memo struct {
 	version string
 	written time.Time
 	weights *divide.Weights
+	began   time.Time       // when it was first looked at
 	weighed map[string]bool // the clusters with a weight of an operator's
 	members map[string]*memberMemo
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/plimsoll/plimsoll/policy/divide"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/members"
+	"github.com/plimsoll/plimsoll/scaler/newnodes"
 	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
@@ -50,6 +51,7 @@ type sight struct {
 	before  *v1alpha1.FederatedClusterStatus // nil: it has not been seen before
 	memo    *memberMemo
 	member  *members.Member // nil: there is no connection
+	offer   *newnodes.Offer // of its node groups; nil: nothing is known yet
 
 	asked   bool // it is Healthy, so that it is asked
 	seen    bool
@@ -190,7 +192,7 @@ func (r *reconciler) look(ctx context.Context, s *scene, one *sight, live bool) 
 		one.memo.readAt = time.Time{} // what its caches show when it is back is from before
 		return
 	}
-	one.member = r.fleet.Member(one.name)
+	one.member, one.offer = r.fleet.Member(one.name), r.fleet.Offered(one.name)
 	switch {
 	case one.member == nil:
 		one.problem = "there is no connection to it yet"

@@ -23,6 +23,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/clustertest"
+	"github.com/plimsoll/plimsoll/scaler/headroom"
 	"github.com/plimsoll/plimsoll/scaler/members"
 	"github.com/plimsoll/plimsoll/scaler/situation"
 	"github.com/plimsoll/plimsoll/scaler/workloads"
@@ -58,6 +59,7 @@ func (s *stage) start() {
 	mgr := clustertest.NewManager(t, s.hub.RESTConfig)
 	s.fleet, s.registry = members.NewFleet(clustertest.Scheme(t)), prometheus.NewRegistry()
 	require.NoError(t, Add(mgr, s.fleet, Options{Now: s.now, Registerer: s.registry}))
+	require.NoError(t, headroom.Add(mgr, s.fleet, headroom.Options{Now: s.now, Every: 5 * time.Second}))
 	require.NoError(t, situation.Indexes(t.Context(), mgr.GetFieldIndexer()))
 	_, err := workloads.Add(mgr, workloads.Options{Now: s.now, Indexed: true, Poll: time.Second})
 	require.NoError(t, err)

@@ -25,7 +25,10 @@ func TestInClusters(t *testing.T) {
 	for _, each := range []struct {
 		name string
 		test func(*testing.T, *stage)
-	}{{"placeholder pods", testPlaceholders}, {"reshape", testReshape}, {"limits", testLimits}, {"two hubs", testTwoHubs}, {"buffers", testBuffers}, {"node groups", testNodeGroups}} {
+	}{
+		{"placeholder pods", testPlaceholders}, {"reshape", testReshape}, {"limits", testLimits}, {"two hubs", testTwoHubs},
+		{"buffers", testBuffers}, {"pods that wait for nodes", testStranded}, {"node groups", testNodeGroups},
+	} {
 		passed := t.Run(each.name, func(t *testing.T) {
 			s.t = t
 			defer func() { s.t = nil }()

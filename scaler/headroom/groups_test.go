@@ -12,10 +12,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/clustertest"
+	"github.com/plimsoll/plimsoll/scaler/newnodes"
 	"github.com/plimsoll/plimsoll/scaler/nodegroups/nodegroupstest"
 )
 
@@ -38,10 +38,7 @@ func testNodeGroups(t *testing.T, s *stage) {
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
 	target := func() int { g, _ := server.Group("pool"); return g.Target }
-	member := &v1alpha1.MemberCluster{}
-	require.NoError(t, s.hub.Client.Get(t.Context(), types.NamespacedName{Name: "berlin"}, member))
-	member.Spec.NodeGroups = &v1alpha1.MemberNodeGroups{Address: server.Address()}
-	require.NoError(t, s.hub.Client.Update(t.Context(), member))
+	s.groups(server.Address())
 	s.headroom(`{mode: Enforce, strategy: NodeGroups}`)
 	h := s.says(v1alpha1.HeadroomHeld)
 	require.Equal(t, "NodeGroups", h.Status.Strategy)
@@ -81,7 +78,7 @@ func testNodeGroups(t *testing.T, s *stage) {
 	s.says(v1alpha1.HeadroomFilling)
 	after := target()
 	require.Greater(t, after, 2)
-	s.offset.Add(int64(registerWithin))
+	s.offset.Add(int64(newnodes.RegisterWithin))
 	h = s.says(v1alpha1.HeadroomNodeGroupFailed)
 	require.Contains(t, h.Status.Conditions[0].Message, "have not become Ready nodes")
 	s.offset.Add(int64(time.Hour))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/policy/fit"
 	"github.com/plimsoll/plimsoll/policy/nodes"
+	"github.com/plimsoll/plimsoll/scaler/newnodes"
 	"github.com/plimsoll/plimsoll/scaler/nodegroups"
 )
 
@@ -25,13 +26,14 @@ const (
 
 // growth is what became of a cluster's node groups.
 type growth struct {
-	grew    []string // "pool +2 (3 to 5)"
-	coming  int64    // pods whose nodes are on their way
-	full    bool     // no group may grow further
-	failure string
+	grew     []string // "pool +2 (3 to 5)"
+	stranded int64    // pods of divided workloads that wait for nodes
+	coming   int64    // pods whose nodes are on their way
+	full     bool     // no group may grow further
+	failure  string
 }
 
-// grow asks node groups for the nodes that the reserve lacks, once. Nodes on their way count; a group whose machines do not
+// grow asks node groups for the nodes that waiting pods and the reserve lack, once. Nodes on their way count; a group whose machines do not
 // become nodes is left alone, and so is for a while one that refused.
 func (r *reconciler) grow(ctx context.Context, s *scene, one *row) growth {
 	g := one.sight.groups
@@ -41,16 +43,23 @@ func (r *reconciler) grow(ctx context.Context, s *scene, one *row) growth {
 	case g.err != nil:
 		return growth{failure: g.err.Error()}
 	}
-	memo := &one.sight.memo.groups
-	out, demands := growth{failure: g.trouble()}, g.demands(one)
+	memo, out := &one.sight.memo.groups, growth{failure: g.trouble()}
+	demands, err := s.stranded(ctx, one)
+	if err != nil {
+		return growth{failure: err.Error()}
+	}
+	for _, d := range demands {
+		out.stranded += d.Count
+	}
+	demands = append(demands, g.demands(one)...)
 	memo.short = len(demands) > 0
 	if len(demands) == 0 {
 		return out
 	}
 	if at := one.before.GrownAt; at != nil && at.Time.Before(memo.began) && s.now.Sub(at.Time) < afterDoubt {
 		// Whoever asked last is gone, and with them whether they were in doubt.
-		for i := range g.list {
-			memo.resting[g.list[i].ID] = at.Add(afterDoubt)
+		for i := range g.List {
+			memo.resting[g.List[i].ID] = at.Add(afterDoubt)
 		}
 	}
 	plan := nodes.Decide(demands, g.plain(memo, s.now), int64(max(leastStep, one.reserve.Base.Nodes)))
@@ -61,7 +70,7 @@ func (r *reconciler) grow(ctx context.Context, s *scene, one *row) growth {
 	for _, p := range plan.Grow {
 		out.add(g, memo, p, s.now, func() (nodegroups.Growth, error) {
 			i := g.index(p.Group)
-			return g.client.Grow(ctx, p.Group, int(p.By), g.list[i].Target)
+			return memo.server.Client().Grow(ctx, p.Group, int(p.By), g.List[i].Target)
 		})
 	}
 	return out
@@ -70,12 +79,12 @@ func (r *reconciler) grow(ctx context.Context, s *scene, one *row) growth {
 // add grows one group and notes what became of it.
 func (out *growth) add(g *groups, memo *groupMemo, p nodes.Growth, now time.Time, grow func() (nodegroups.Growth, error)) {
 	i := g.index(p.Group)
-	before := g.list[i].Target
+	before := g.List[i].Target
 	became, err := grow()
 	if became.Effect == nodegroups.Took {
 		out.grew = append(out.grew, fmt.Sprintf("%s +%d (%d to %d)", p.Group, p.By, before, became.Target))
-		g.list[i].Target = became.Target
-		memo.waiting[p.Group] = waiting{g.pending[i] + int(p.By), now}
+		memo.server.Grew(p.Group, became.Target, g.Pending[i]+int(p.By), now)
+		delete(memo.failed, p.Group)
 		return
 	}
 	rest := afterRefusal
@@ -89,25 +98,28 @@ func (out *growth) add(g *groups, memo *groupMemo, p nodes.Growth, now time.Time
 		out.full = true
 	}
 	memo.resting[p.Group] = now.Add(rest)
+	if rest > 0 {
+		memo.failed[p.Group] = now
+	}
 	if !out.full && rest > 0 {
 		out.failure = err.Error()
 	}
 }
 
 func (g *groups) index(id string) int {
-	return slices.IndexFunc(g.list, func(one nodegroups.Group) bool { return one.ID == id })
+	return slices.IndexFunc(g.List, func(one nodegroups.Group) bool { return one.ID == id })
 }
 
 // trouble says what is wrong with groups without which the reserve may lack nodes.
 func (g *groups) trouble() string {
 	var all []string
-	for i := range g.list {
-		switch one := &g.list[i]; {
+	for i := range g.List {
+		switch one := &g.List[i]; {
 		case one.Err != nil:
 			all = append(all, one.Err.Error())
-		case g.stuck[i] > 0:
+		case g.Stuck[i] > 0:
 			all = append(all, fmt.Sprintf("%d machines of node group %q have not become Ready nodes within %s, so it is not grown further: look at them",
-				g.stuck[i], one.ID, registerWithin))
+				g.Stuck[i], one.ID, newnodes.RegisterWithin))
 		}
 	}
 	return strings.Join(all, "; ")
@@ -123,12 +135,7 @@ func (g *groups) demands(one *row) []fit.Demand {
 		}
 		d := fit.Demand{Shape: fit.Shape{Requests: b.Shape.Requests, PerNode: b.Shape.PerNode, Nodes: []int{}}, Count: missing}
 		if rules := one.shapes[b.Workload]; rules != nil {
-			on, _ := g.nodes.Eligible(rules.pod)
-			for _, i := range on {
-				if holds(g.left[i], b.Shape.Requests) {
-					d.Nodes = append(d.Nodes, i)
-				}
-			}
+			d.Nodes = g.takes(rules.pod, b.Shape.Requests)
 		} else {
 			for i, left := range g.left {
 				if left == "" {
@@ -143,10 +150,10 @@ func (g *groups) demands(one *row) []fit.Demand {
 
 // plain are the groups in policy's words. Those that are left alone for now keep what is on its way, and do not grow.
 func (g *groups) plain(memo *groupMemo, now time.Time) []nodes.Group {
-	templates, out := g.nodes.Left(), make([]nodes.Group, len(g.list))
-	for i := range g.list {
-		one := &g.list[i]
-		p := nodes.Group{Name: one.ID, Min: int64(one.Min), Max: int64(one.Max), Target: int64(one.Target), Pending: int64(g.pending[i])}
+	templates, out := g.Nodes.Left(), make([]nodes.Group, len(g.List))
+	for i := range g.List {
+		one := &g.List[i]
+		p := nodes.Group{Name: one.ID, Min: int64(one.Min), Max: int64(one.Max), Target: int64(one.Target), Pending: int64(g.Pending[i])}
 		if one.Template != nil && one.Err == nil {
 			p.Node = &templates[i]
 		}
@@ -155,7 +162,7 @@ func (g *groups) plain(memo *groupMemo, now time.Time) []nodes.Group {
 			delete(memo.resting, one.ID)
 			rests = false
 		}
-		if rests || g.stuck[i] > 0 {
+		if rests || g.Stuck[i] > 0 {
 			p.Max = p.Target
 		}
 		out[i] = p

@@ -4,8 +4,8 @@
 // them, asks policy/reserve what is to be kept where, and has it kept by one of three means in each cluster.
 //
 // Placeholder pods hold room on nodes by being there; a surge preempts them. A CapacityBuffer tells a node autoscaler to
-// keep nodes; nothing runs on them. Node groups are grown until the reserve fits, where nobody else adds nodes; nothing
-// runs on these either, because nobody would remove empty nodes there, and a pod that finds a node empty starts sooner than
+// keep nodes; nothing runs on them. Node groups are grown until the reserve fits and no pod of a divided workload waits for
+// a node, where nobody else adds nodes; nothing runs on the reserve's either, because nobody would remove empty nodes there, and a pod that finds a node empty starts sooner than
 // one that must preempt first. None of them reserves anything against pods of priority 0 or more: whoever comes first
 // takes it.
 //
@@ -159,6 +159,7 @@ func (r *reconciler) Reconcile(ctx context.Context, _ reconcile.Request) (reconc
 		s.decide(ctx)
 	}
 	r.act(ctx, w)
+	r.offer(w)
 	if err := r.report(ctx, w); err != nil {
 		return reconcile.Result{}, err
 	}

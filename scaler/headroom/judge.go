@@ -102,10 +102,18 @@ func (s *scene) judgeBuffer(one *row, missing string) (reason, message string) {
 }
 
 func (s *scene) judgeGroups(one *row, missing string) (reason, message string) {
-	switch g := one.result.grown; {
+	g := one.result.grown
+	if g.stranded > 0 {
+		waits := counted(int(narrow(g.stranded)), "pod") + " of divided workloads wait for nodes"
+		if one.reserve.Short > 0 {
+			waits += ", and " + missing
+		}
+		missing = waits
+	}
+	switch {
 	case g.failure != "":
 		return v1alpha1.HeadroomNodeGroupFailed, g.failure
-	case one.reserve.Short == 0:
+	case one.reserve.Short == 0 && g.stranded == 0:
 		return s.held(one), ""
 	case g.full:
 		return v1alpha1.HeadroomNodeGroupsAtMaximum, missing + ", and no node group may grow by nodes that would take them: raise a maximum, add a group, or lower spec.percent"

@@ -80,11 +80,3 @@ func TestTemplateOfFilling(t *testing.T) {
 	got = simple.template(block{Block: reserve.Block{Shape: fit.Shape{Requests: fit.Resources{"nvidia.com/gpu": 1, "cpu": 1000}}}, name: "x"}, rulesOf(podOf(t, `{}`)))
 	require.Len(t, got.Spec.Containers[0].Resources.Limits, 1, "an extended resource needs a limit")
 }
-
-func TestHolds(t *testing.T) {
-	require.True(t, holds("", nil))
-	require.False(t, holds(reserve.Unnamed, nil))
-	require.False(t, holds(reserve.Extended, fit.Resources{"cpu": 1, "nvidia.com/gpu": 0}))
-	require.True(t, holds(reserve.Extended, fit.Resources{"nvidia.com/gpu": 1}))
-	require.True(t, holds(reserve.Tainted, nil), "the pods tolerate it, else the node were not among theirs")
-}

@@ -189,27 +189,15 @@ func (c *row) presence(one *workload, p *presence) reserve.Presence {
 		return reserve.Presence{Replicas: p.replicas, Shape: fit.Shape{Requests: fit.Resources{}, Nodes: []int{}}, New: []int{}}
 	}
 	out := reserve.Presence{Replicas: p.replicas, Shape: c.sight.snapshot.Shape(p.pod), Quota: p.costs}
-	out.Shape.Nodes = slices.DeleteFunc(out.Shape.Nodes, func(i int) bool { return !holds(c.nodes[i].Left(), out.Shape.Requests) })
+	out.Shape.Nodes = slices.DeleteFunc(out.Shape.Nodes, func(i int) bool { return !c.nodes[i].Left().Holds(out.Shape.Requests) })
 	if c.shapes == nil {
 		c.shapes = map[string]*podRules{}
 	}
 	c.shapes[one.name] = rulesOf(p.pod)
 	if g := c.sight.groups; g != nil {
-		out.New = g.newNodes(p.pod)
+		out.New = g.on(p.pod)
 	}
 	return out
-}
-
-// holds says whether a node on which a workload's pods may run also holds room for them. Nodes with a taint that the pods
-// tolerate do, and those with GPUs if the pods ask for some.
-func holds(left reserve.Left, requests fit.Resources) bool {
-	switch left {
-	case reserve.Unnamed:
-		return false
-	case reserve.Extended:
-		return len(extended(requests)) > 0
-	}
-	return true
 }
 
 // rulesOf are a pod's rules of placement and what it is known by.

@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
+
+	"github.com/plimsoll/plimsoll/scaler/newnodes"
 )
 
 // OnConnect is called for each new connection before its caches are filled, to watch what is there. It is called in the
@@ -30,11 +32,12 @@ type Fleet struct {
 	members   map[string]*Member
 	onConnect []OnConnect
 	demand    map[string]time.Time // see SawDemand
+	offers    map[string]*newnodes.Offer
 }
 
 // NewFleet makes one without connections. The scheme must know every kind that is read or written in members.
 func NewFleet(scheme *runtime.Scheme) *Fleet {
-	return &Fleet{scheme: scheme, members: map[string]*Member{}, demand: map[string]time.Time{}}
+	return &Fleet{scheme: scheme, members: map[string]*Member{}, demand: map[string]time.Time{}, offers: map[string]*newnodes.Offer{}}
 }
 
 // OnConnect adds a function that sees every connection. It must be added before the manager starts.
@@ -59,6 +62,20 @@ func (f *Fleet) demanded(name string) time.Time {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	return f.demand[name]
+}
+
+// Offer says what a member's node groups may add from now on, until another Offer does. It outlives a connection.
+func (f *Fleet) Offer(name string, o *newnodes.Offer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.offers[name] = o
+}
+
+// Offered is what was said last of a member's node groups; nil: nothing yet.
+func (f *Fleet) Offered(name string) *newnodes.Offer {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.offers[name]
 }
 
 // Member returns the connection to a member; nil while there is none whose caches are filled. A connection says nothing
@@ -117,4 +134,5 @@ func (f *Fleet) forget(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.demand, name)
+	delete(f.offers, name)
 }

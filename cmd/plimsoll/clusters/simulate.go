@@ -34,9 +34,9 @@ type Answer struct {
 // Outcome is what happens to one workload.
 type Outcome struct {
 	Workload  string           `json:"workload"`
-	Replicas  int64            `json:"replicas"` // to be placed
-	Fit       int64            `json:"fit"`      // of them at once
-	NeedNodes int64            `json:"needNodes"`
+	Replicas  int64            `json:"replicas"`  // to be placed
+	Fit       int64            `json:"fit"`       // of them at once
+	NeedNodes int64            `json:"needNodes"` // of the others, those that fit on nodes that node groups may still add
 	Homeless  int64            `json:"homeless"`
 	To        map[string]int64 `json:"to"` // those that fit, by cluster
 }
@@ -78,15 +78,21 @@ func (a *Answer) lose(plan reserve.Plan, member string) {
 func (a *Answer) surge(plan reserve.Plan) {
 	for _, s := range plan.Surges {
 		one := Outcome{Workload: s.Workload, Replicas: s.Ahead, To: map[string]int64{}}
+		for _, n := range s.NeedNodes {
+			one.NeedNodes += n
+		}
 		for cluster, n := range s.Together {
 			one.Fit += n
 			if n > 0 {
 				one.To[cluster] = n
 			}
 		}
-		one.Homeless = s.Ahead - one.Fit
-		if one.Homeless > 0 {
+		one.Homeless = s.Ahead - one.Fit - one.NeedNodes
+		switch {
+		case one.Homeless > 0:
 			a.Verdict = string(reserve.DoesNotFit)
+		case one.NeedNodes > 0 && a.Verdict == string(reserve.Fits):
+			a.Verdict = string(reserve.NeedsNodes)
 		}
 		a.Workloads = append(a.Workloads, one)
 	}
@@ -104,6 +110,8 @@ func AnswerText(a Answer, v View) string {
 		fmt.Fprintf(&b, "Simulated: %s. No workload is concerned.\n", what)
 	case a.Verdict == string(reserve.Fits):
 		fmt.Fprintf(&b, "Simulated: %s. All of it fits at once; nothing was changed.\n", what)
+	case a.Verdict == string(reserve.NeedsNodes):
+		fmt.Fprintf(&b, "Simulated: %s. Part of it waits for nodes that node groups may add; nothing was changed.\n", what)
 	default:
 		fmt.Fprintf(&b, "Simulated: %s. It does not all fit; nothing was changed.\n", what)
 	}

@@ -15,14 +15,16 @@ import (
 	"github.com/plimsoll/plimsoll/policy/reserve"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/capacity"
+	"github.com/plimsoll/plimsoll/scaler/newnodes"
 )
 
 // World is the hub with what the members have.
 type World struct {
 	Hub      *Hub
 	members  map[string]*inside
-	Unknown  map[string]string // members that could not be asked, and why
-	Problems []string          // what else keeps a number from being exact
+	groups   map[string]*newnodes.Groups // of the members whose node groups are known; see AskGroups
+	Unknown  map[string]string           // members that could not be asked, and why
+	Problems []string                    // what else keeps a number from being exact
 }
 
 // inside is a member that answers.
@@ -69,6 +71,7 @@ func (w *World) inPolicysWords(ctx context.Context) ([]reserve.Cluster, []reserv
 		one := reserve.Cluster{Name: m.Name}
 		if known := w.members[m.Name]; known != nil {
 			one.Nodes = known.snapshot.Nodes(capacity.Rules{})
+			one.New = w.expandable(m.Name)
 		}
 		clusters = append(clusters, one)
 	}
@@ -105,16 +108,17 @@ func (w *World) workload(ctx context.Context, s *v1alpha1.FederatedScale) (reser
 		if status.State == v1alpha1.MemberFailed {
 			continue
 		}
-		shape := fit.Shape{Requests: fit.Resources{}, Nodes: []int{}} // nothing fits where it is not known what is there
+		in := reserve.Presence{Replicas: int64(status.Replicas), New: []int{}}
+		in.Shape = fit.Shape{Requests: fit.Resources{}, Nodes: []int{}} // nothing fits where it is not known what is there
 		if known := w.members[status.Name]; known != nil {
 			pod, err := known.podOf(ctx, s.Namespace, rule)
 			if err != nil {
 				w.Problems = append(w.Problems, fmt.Sprintf("%s in %s: %s", name, status.Name, err))
 			} else {
-				shape = known.snapshot.Shape(pod)
+				in.Shape, in.New = known.snapshot.Shape(pod), w.newNodes(status.Name, pod)
 			}
 		}
-		out.In[status.Name] = reserve.Presence{Replicas: int64(status.Replicas), Shape: shape}
+		out.In[status.Name] = in
 	}
 	return out, true
 }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package headroom
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/plimsoll/plimsoll/policy/fit"
+)
+
+// stranded are the pods of divided workloads that wait in a cluster although everything is full, as far as they find no
+// room: the division counts nodes that the groups may still add, so somebody must have them added. A reserve that falls
+// short has nodes added as well, but it may be whole while pods wait: where the next replicas go elsewhere, what fills it up
+// is smaller than they are and may be on nodes that they may not use.
+func (s *scene) stranded(ctx context.Context, one *row) ([]fit.Demand, error) {
+	snapshot := one.sight.snapshot
+	if snapshot.Waiting == 0 {
+		return nil, nil
+	}
+	waiting, err := one.sight.unplaced(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []fit.Demand
+	for _, w := range s.workloads {
+		p := w.in[one.cluster.Name]
+		if !w.rule.Enforce || p == nil || p.pod == nil || len(p.pod.Labels) == 0 {
+			continue
+		}
+		selector, count := labels.SelectorFromSet(p.pod.Labels), int64(0)
+		for _, pod := range waiting[p.pod.Namespace] {
+			if selector.Matches(labels.Set(pod.Labels)) {
+				count++
+			}
+		}
+		if count == 0 {
+			continue
+		}
+		shape := snapshot.Shape(p.pod)
+		if count -= fit.Capacity(snapshot.Left(), shape); count <= 0 {
+			continue // the scheduler will find it
+		}
+		shape.Nodes = one.sight.groups.takes(p.pod, shape.Requests)
+		out = append(out, fit.Demand{Shape: shape, Count: count})
+	}
+	return out, nil
+}
+
+// unplaced are the pods that have been told that they fit nowhere, by namespace.
+func (one *sight) unplaced(ctx context.Context) (map[string][]*corev1.Pod, error) {
+	var pods corev1.PodList
+	if err := one.member.List(ctx, &pods, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list the pods of member %s: %w", one.member.Name(), err)
+	}
+	out := map[string][]*corev1.Pod{}
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		if pod.Spec.NodeName == "" && pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, unschedulable) {
+			out[pod.Namespace] = append(out[pod.Namespace], pod)
+		}
+	}
+	return out, nil
+}
+
+func unschedulable(c corev1.PodCondition) bool {
+	return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable
+}
+
+// takes are the groups on whose nodes a pod may run and has room kept for it, by their index.
+func (g *groups) takes(pod *corev1.Pod, requests fit.Resources) []int {
+	on, _ := g.Nodes.Eligible(pod)
+	return slices.DeleteFunc(on, func(i int) bool { return !g.left[i].Holds(requests) })
+}
