@@ -55,8 +55,9 @@ func testLimits(t *testing.T, s *stage) {
 	s.ahead(1, 11)
 	require.Contains(t, h.Status.Conditions[0].Message, "ScaleSchedule shop/sale window all")
 
-	quota.Spec.Hard[corev1.ResourcePods] = resource.MustParse("100")
-	require.NoError(t, s.berlin.Client.Update(t.Context(), quota))
+	raised := quota.DeepCopy()
+	raised.Spec.Hard[corev1.ResourcePods] = resource.MustParse("100")
+	require.NoError(t, s.berlin.Client.Patch(t.Context(), raised, client.MergeFrom(quota)))
 	s.ahead(12, 0)
 	s.change(func(h *v1alpha1.Headroom) { h.Spec.Peaks.MaxPercent = new(int32(25)) }) // of 20 cpu
 	s.ahead(5, 7)

@@ -318,9 +318,9 @@ var kindDeployment = appsv1.SchemeGroupVersion.WithKind("Deployment")
 // yieldsWithin is how long placeholder pods may take to go before others come in their place.
 const yieldsWithin = time.Minute
 
-// hold writes the placeholders of a row that are not as they should be, and removes the others. Those that need more room
-// than they have come last, and not before the pods of those that need less are gone, so that no pod waits for room that is
-// about to be there; until then it returns true.
+// hold writes the placeholders of a row that are not as they should be, and removes the others. More pods come last, and not
+// before those that are to go are gone, so that no pod waits for room that is about to be there; until then it returns true.
+// Pods of another size go before those of the new one come, as others may need what they had.
 func (one *sight) hold(ctx context.Context, wanted []*appsv1.Deployment) (yields bool, err error) {
 	there, err := one.placeholders(ctx)
 	if err != nil {
@@ -334,14 +334,16 @@ func (one *sight) hold(ctx context.Context, wanted []*appsv1.Deployment) (yields
 		switch {
 		case same(old, d):
 			stay[d.Name] = *d.Spec.Replicas
-		case grows(old, d):
-			grow = append(grow, d)
-			if old != nil && old.Spec.Replicas != nil {
-				stay[d.Name] = *old.Spec.Replicas
-			}
+		case replicas(old) < *d.Spec.Replicas && !resized(old, d):
+			grow, stay[d.Name] = append(grow, d), replicas(old)
 		default:
-			stay[d.Name] = *d.Spec.Replicas
-			if err := one.apply(ctx, kindDeployment, d); err != nil {
+			now := d
+			if resized(old, d) {
+				grow, now = append(grow, d), d.DeepCopy()
+				now.Spec.Replicas = new(int32(0))
+			}
+			stay[d.Name] = *now.Spec.Replicas
+			if err := one.apply(ctx, kindDeployment, now); err != nil {
 				return false, err
 			}
 		}
@@ -374,21 +376,20 @@ func (one *sight) patient() bool {
 // same says whether a Deployment is as it should be.
 func same(old, d *appsv1.Deployment) bool {
 	return old != nil && old.Annotations[hashAnnotation] == d.Annotations[hashAnnotation] && old.Labels[headroomLabel] == d.Labels[headroomLabel] &&
-		old.Labels[hubLabel] == d.Labels[hubLabel] && old.Spec.Replicas != nil && *old.Spec.Replicas == *d.Spec.Replicas && old.DeletionTimestamp.IsZero()
+		old.Labels[hubLabel] == d.Labels[hubLabel] && replicas(old) == *d.Spec.Replicas && old.DeletionTimestamp.IsZero()
 }
 
-// grows says whether a Deployment's pods need room that they do not have.
-func grows(old, d *appsv1.Deployment) bool {
-	if old == nil || old.Spec.Replicas == nil || *d.Spec.Replicas > *old.Spec.Replicas {
-		return true
+// replicas of a Deployment; 0: there is none.
+func replicas(d *appsv1.Deployment) int32 {
+	if d == nil || d.Spec.Replicas == nil {
+		return 0
 	}
-	has := capacity.Requests(&old.Spec.Template.Spec)
-	for name, amount := range capacity.Requests(&d.Spec.Template.Spec) {
-		if amount > has[name] {
-			return true
-		}
-	}
-	return false
+	return *d.Spec.Replicas
+}
+
+// resized says whether a Deployment has pods that request something else than they should.
+func resized(old, d *appsv1.Deployment) bool {
+	return replicas(old) > 0 && !maps.Equal(capacity.Requests(&old.Spec.Template.Spec), capacity.Requests(&d.Spec.Template.Spec))
 }
 
 // leaving says whether there are more placeholder pods than may stay, by block: some have yet to go.
