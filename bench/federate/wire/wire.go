@@ -5,6 +5,7 @@
 package wire
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -87,9 +88,12 @@ func (l *Listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// Close ends the listening and every connection: others are refused from now on.
+// Close ends the listening and every connection: others are refused from now on. It may be called again.
 func (l *Listener) Close() error {
 	err := l.Listener.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
 	l.mu.Lock()
 	open := l.open
 	l.open = map[*conn]bool{}
