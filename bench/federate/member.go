@@ -4,11 +4,15 @@ package federate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	appsv1 "k8s.io/api/apps/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -196,8 +200,29 @@ func (s *stage) model(ctx context.Context) (stub.Model, error) {
 	if err != nil {
 		return model, err
 	}
-	model.Version = info.GitVersion
+	model.Version, model.Discovery = info.GitVersion, map[string][]byte{}
+	for _, path := range []string{"/api", "/apis"} {
+		if model.Discovery[path], err = s.discovery(ctx, path); err != nil {
+			return model, err
+		}
+	}
 	return model, s.client.Delete(ctx, namespace)
+}
+
+// discovery is what the hub says that it has, without what a member does not have.
+func (s *stage) discovery(ctx context.Context, path string) ([]byte, error) {
+	body, err := s.raw.Discovery().RESTClient().Get().AbsPath(path).SetHeader("Accept", stub.DiscoveryType).DoRaw(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list apidiscoveryv2.APIGroupDiscoveryList
+	if err := json.Unmarshal(body, &list); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	list.Items = slices.DeleteFunc(list.Items, func(group apidiscoveryv2.APIGroupDiscovery) bool {
+		return strings.HasSuffix(group.Name, "plimsoll.dev") || strings.HasSuffix(group.Name, "metrics.k8s.io")
+	})
+	return json.Marshal(list)
 }
 
 // kubeconfig is what the hub gets.

@@ -96,6 +96,10 @@ func (c *Cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(version.Info{Major: "1", GitVersion: c.options.Model.Version}) // as above
 		return
 	}
+	if body := c.options.Model.Discovery[r.URL.Path]; body != nil {
+		c.discover(w, r, body)
+		return
+	}
 	at, served := parse(r.URL.Path)
 	deployment := at.kind.resource == "deployments" && at.namespace != "" && at.name != ""
 	switch {
@@ -112,10 +116,12 @@ func (c *Cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.count("put scale")
 		c.putScale(w, r, at)
 	default:
-		c.count("unserved")
-		c.mu.Lock()
-		c.unserved = append(c.unserved, r.Method+" "+r.URL.Path)
-		c.mu.Unlock()
+		if c.hasGroup(r.URL.Path) {
+			c.mu.Lock()
+			c.unserved = append(c.unserved, r.Method+" "+r.URL.Path)
+			c.mu.Unlock()
+		}
+		c.count("not found")
 		c.refuse(w, r, apierrors.NewGenericServerResponse(http.StatusNotFound, strings.ToLower(r.Method), at.kind.groupResource(), at.name, "", 0, true))
 	}
 }
@@ -149,10 +155,15 @@ func (c *Cluster) answer(w http.ResponseWriter, r *http.Request, code int, objec
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", info.MediaType)
-	if body.Len() < compressFrom || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	write(w, r, code, info.MediaType, body.Bytes())
+}
+
+// write writes a body. A client that is gone meanwhile asks again.
+func write(w http.ResponseWriter, r *http.Request, code int, mediaType string, body []byte) {
+	w.Header().Set("Content-Type", mediaType)
+	if len(body) < compressFrom || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		w.WriteHeader(code)
-		_, _ = w.Write(body.Bytes()) // a client that is gone asks again
+		_, _ = w.Write(body)
 		return
 	}
 	w.Header().Set("Content-Encoding", "gzip")
@@ -161,7 +172,7 @@ func (c *Cluster) answer(w http.ResponseWriter, r *http.Request, code int, objec
 	if err != nil {
 		return // the level is a constant
 	}
-	_, _ = compressed.Write(body.Bytes()) // as above
+	_, _ = compressed.Write(body)
 	_ = compressed.Close()
 }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package stub stands in for member clusters where there are more than the machine can hold. It is a stub: an HTTPS server
-// that answers what the scaler asks of a member as a kube-apiserver does (readiness, version, list and watch of six kinds,
-// scales with optimistic concurrency; JSON and protobuf; bookmarks and initial events), and instead of controllers, a
+// that answers what the scaler asks of a member as a kube-apiserver does (readiness, version, discovery, list and watch of six
+// kinds, scales with optimistic concurrency; JSON and protobuf; bookmarks and initial events), and instead of controllers, a
 // scheduler and kubelets a few lines that make the pods of a Deployment Ready a stated time after its scale changed.
 //
-// What it does not do: discovery, authorization (any request with the token may do all of this), admission, any other kind
-// or verb, patches, limits of a list, StatefulSets' pods, revisions of a Deployment, scheduling (every pod gets a node, in
-// turn), failures of nodes and pods, and events. Of its nodes only the status is written again now and then. It keeps nothing on disk. What it is asked and does not serve is a 404, and
-// counted.
+// What it does not do: authorization (any request with the token may do all of this), admission, any other kind or verb,
+// patches, limits of a list, StatefulSets' pods, revisions of a Deployment, scheduling (every pod gets a node, in turn),
+// failures of nodes and pods, and events. Nodes write their status again now and then, and nothing else. It keeps nothing on
+// disk. What it is asked and does not serve, though its discovery has it, is a 404, and counted.
 package stub
 
 import (
@@ -41,6 +41,8 @@ type Model struct {
 	Pod *corev1.Pod
 	// Version is that of the API server.
 	Version string
+	// Discovery are the answers of the paths /api and /apis, as an APIGroupDiscoveryList in JSON.
+	Discovery map[string][]byte
 }
 
 // Options describe a stub.
@@ -61,6 +63,7 @@ type Cluster struct {
 	options     Options
 	certificate *certificate
 	token       string
+	groups      map[string]bool // that discovery names
 	store       *store
 	server      *http.Server
 	pods        *podmaker
@@ -90,7 +93,7 @@ func Start(options Options) (*Cluster, error) {
 	}
 	c := &Cluster{
 		Listener: listener, options: options, certificate: made, token: hex.EncodeToString(secret),
-		store: newStore(), requests: map[string]int64{},
+		store: newStore(), requests: map[string]int64{}, groups: groupsIn(options.Model.Discovery),
 	}
 	c.life, c.end = context.WithCancel(context.Background())
 	for i := range options.Nodes {

@@ -18,6 +18,7 @@ import (
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -28,6 +29,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/bench/federate/stub"
 	"github.com/plimsoll/plimsoll/policy/health"
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/clustertest"
 	"github.com/plimsoll/plimsoll/scaler/members"
 	"github.com/plimsoll/plimsoll/scaler/members/probe"
@@ -40,6 +42,10 @@ func model() stub.Model {
 	}
 	return stub.Model{
 		Version: "v1.36.3",
+		Discovery: map[string][]byte{
+			"/api":  []byte(`{"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "items": [{"versions": [{"version": "v1"}]}]}`),
+			"/apis": []byte(`{"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "items": [{"metadata": {"name": "apps"}, "versions": [{"version": "v1"}]}]}`),
+		},
 		Node: &corev1.Node{Status: corev1.NodeStatus{
 			Allocatable: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("16"), corev1.ResourcePods: resource.MustParse("250")},
 			Conditions:  []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}},
@@ -159,10 +165,16 @@ func TestTheScalersOwnConnection(t *testing.T) {
 	require.Len(t, list.Items, 1)
 	require.Equal(t, "Deployment", list.Items[0].GetKind())
 
+	// A kind that it does not have is none, by its own discovery.
+	err := m.List(t.Context(), &v1alpha1.MetricRuleList{})
+	require.True(t, apimeta.IsNoMatchError(err), err)
+
 	require.Empty(t, c.Unserved())
 	require.EqualValues(t, 6, c.Requests()["watch"], "one for each kind")
 	replicas, ready, exists := c.Replicas(shop)
 	require.Equal(t, []any{int32(2), int32(2), true}, []any{replicas, ready, exists})
+	require.Error(t, m.Delete(t.Context(), deployment(shop)))
+	require.Equal(t, []string{"DELETE /apis/apps/v1/namespaces/shop/deployments/web"}, c.Unserved())
 }
 
 func TestProbesSeeWhatItIs(t *testing.T) {
