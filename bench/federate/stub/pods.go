@@ -78,7 +78,7 @@ const heartbeat = 5 * time.Minute
 func (m *podmaker) beat(i int) {
 	name := types.NamespacedName{Name: fmt.Sprintf("%s-node-%d", m.c.options.Name, i%m.c.options.Nodes)}
 	m.c.store.update("nodes", name, func(object client.Object) bool {
-		n := object.(*corev1.Node) //nolint:errcheck // the store has nodes there
+		n := object.(*corev1.Node)
 		for i := range n.Status.Conditions {
 			n.Status.Conditions[i].LastHeartbeatTime = metav1.Now().Rfc3339Copy()
 		}
@@ -163,13 +163,13 @@ func (m *podmaker) create(d *appsv1.Deployment, pods map[types.NamespacedName]*c
 	node := fmt.Sprintf("%s-node-%d", m.c.options.Name, m.next%max(m.c.options.Nodes, 1))
 	scheduled := corev1.PodCondition{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: pod.CreationTimestamp}
 	m.c.store.update("pods", key, func(object client.Object) bool {
-		p := object.(*corev1.Pod) //nolint:errcheck // the store has pods there
+		p := object.(*corev1.Pod)
 		p.Spec.NodeName, p.Status.Conditions = node, []corev1.PodCondition{scheduled}
 		return true
 	})
 	m.after(m.c.options.PodDelay, func() {
 		m.c.store.update("pods", key, func(object client.Object) bool {
-			p := object.(*corev1.Pod) //nolint:errcheck // the store has pods there
+			p := object.(*corev1.Pod)
 			p.Status = *m.c.options.Model.Pod.Status.DeepCopy()
 			now := metav1.Now().Rfc3339Copy()
 			for i := range p.Status.Conditions {
@@ -189,7 +189,7 @@ func (m *podmaker) report(key types.NamespacedName) {
 	}
 	all := int32(len(m.of[key]))
 	m.c.store.update("deployments", key, func(object client.Object) bool {
-		d := object.(*appsv1.Deployment) //nolint:errcheck // the store has Deployments there
+		d := object.(*appsv1.Deployment)
 		s := &d.Status
 		if s.ObservedGeneration == d.Generation && s.Replicas == all && s.ReadyReplicas == ready {
 			return false

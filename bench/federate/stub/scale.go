@@ -66,7 +66,7 @@ func (c *Cluster) putScale(w http.ResponseWriter, r *http.Request, at place) {
 	wrote := false
 	now := time.Now()
 	left := c.store.update("deployments", at.key(), func(object client.Object) bool {
-		d := object.(*appsv1.Deployment) //nolint:errcheck // the store has Deployments there
+		d := object.(*appsv1.Deployment)
 		if problem = refusal(at, scale, d); problem != nil || *d.Spec.Replicas == scale.Spec.Replicas {
 			return false
 		}
@@ -124,6 +124,6 @@ func own(d *appsv1.Deployment, manager string, now time.Time) {
 	}
 	d.ManagedFields = append(d.ManagedFields, metav1.ManagedFieldsEntry{
 		Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: appsv1.SchemeGroupVersion.String(), Time: &at,
-		FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:replicas":{}}}`)}, Subresource: "scale",
+		FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`), Subresource: "scale",
 	})
 }

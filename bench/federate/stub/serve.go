@@ -178,13 +178,11 @@ func write(w http.ResponseWriter, r *http.Request, code int, mediaType string, b
 
 // refuse answers with an error in the API's words.
 func (c *Cluster) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	status := apierrors.APIStatus(nil)
-	if known, ok := err.(apierrors.APIStatus); ok { //nolint:errorlint // ours, never wrapped
-		status = known
-	} else {
-		status = apierrors.NewInternalError(err)
+	known, ok := err.(apierrors.APIStatus)
+	if !ok {
+		known = apierrors.NewInternalError(err)
 	}
-	body := status.Status()
+	body := known.Status()
 	body.TypeMeta = metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}
 	c.answer(w, r, int(body.Code), &body)
 }

@@ -55,7 +55,7 @@ func (s *store) update(resource string, key types.NamespacedName, change func(cl
 	if old == nil {
 		return nil
 	}
-	next := old.DeepCopyObject().(client.Object) //nolint:errcheck // it is the same type
+	next := old.DeepCopyObject().(client.Object)
 	if !change(next) {
 		return old
 	}
@@ -70,7 +70,7 @@ func (s *store) remove(resource string, key types.NamespacedName) {
 	if old == nil {
 		return
 	}
-	gone := old.DeepCopyObject().(client.Object) //nolint:errcheck // it is the same type
+	gone := old.DeepCopyObject().(client.Object)
 	delete(s.objects[resource], key)
 	s.tell(resource, watch.Deleted, gone)
 }

@@ -29,7 +29,6 @@ type watcher struct {
 	at        place
 	wants     func(client.Object) bool
 	info      runtime.SerializerInfo
-	frames    runtime.Encoder
 	out       http.ResponseWriter
 	flush     func()
 	after     int64 // the version that was told last
