@@ -95,6 +95,10 @@ func (c *Cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(version.Info{Major: "1", GitVersion: c.options.Model.Version}) // as above
 		return
+	case "/api/v1/namespaces/" + metav1.NamespaceSystem:
+		c.count("kube-system")
+		c.answer(w, r, http.StatusOK, c.system)
+		return
 	}
 	if body := c.options.Model.Discovery[r.URL.Path]; body != nil {
 		c.discover(w, r, body)

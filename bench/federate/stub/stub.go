@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package stub stands in for member clusters where there are more than the machine can hold. It is a stub: an HTTPS server
-// that answers what the scaler asks of a member as a kube-apiserver does (readiness, version, discovery, list and watch of six
-// kinds, scales with optimistic concurrency; JSON and protobuf; bookmarks and initial events), and instead of controllers, a
+// that answers what the scaler asks of a member as a kube-apiserver does (readiness, version, discovery, the namespace
+// kube-system, list and watch of six kinds, scales with optimistic concurrency; JSON and protobuf; bookmarks and initial events), and instead of controllers, a
 // scheduler and kubelets a few lines that make the pods of a Deployment Ready a stated time after its scale changed.
 //
 // What it does not do: authorization (any request with the token may do all of this), admission, any other kind or verb,
@@ -26,7 +26,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
@@ -63,7 +65,8 @@ type Cluster struct {
 	options     Options
 	certificate *certificate
 	token       string
-	groups      map[string]bool // that discovery names
+	system      *corev1.Namespace // whose UID is the cluster's
+	groups      map[string]bool   // that discovery names
 	store       *store
 	server      *http.Server
 	pods        *podmaker
@@ -94,6 +97,11 @@ func Start(options Options) (*Cluster, error) {
 	c := &Cluster{
 		Listener: listener, options: options, certificate: made, token: hex.EncodeToString(secret),
 		store: newStore(), requests: map[string]int64{}, groups: groupsIn(options.Model.Discovery),
+	}
+	c.system = &corev1.Namespace{
+		TypeMeta:   metav1.TypeMeta{Kind: "Namespace", APIVersion: "v1"},
+		ObjectMeta: metav1.ObjectMeta{Name: metav1.NamespaceSystem, UID: uuid.NewUUID(), ResourceVersion: "1"},
+		Status:     corev1.NamespaceStatus{Phase: corev1.NamespaceActive},
 	}
 	c.life, c.end = context.WithCancel(context.Background())
 	for i := range options.Nodes {
