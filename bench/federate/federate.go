@@ -103,8 +103,8 @@ type Settle struct {
 // Costs are the scaler's, from the beginning of a step until all statuses were right.
 type Costs struct {
 	CPUSeconds float64 `json:"cpuSeconds"`
-	// The others are per FederatedScale that changed.
-	CPUMilliseconds float64 `json:"cpuMillisecondsPerScale"` // without what the scaler uses in that time anyway
+	// The others are per FederatedScale that changed, CPU without what the scaler uses in that time anyway.
+	CPUMilliseconds float64 `json:"cpuMillisecondsPerScale"`
 	Looks           float64 `json:"looksPerScale"`
 	StatusWrites    float64 `json:"statusWritesPerScale"`
 	EventWrites     float64 `json:"eventWritesPerScale"`
@@ -145,7 +145,8 @@ type Change struct {
 	SentSeconds float64 `json:"sentSeconds"`
 	// StatusSeconds is from the first number sent until all FederatedScales said that all is Ready, the mean of the rounds.
 	StatusSeconds float64 `json:"statusSeconds"`
-	Costs
+	// Costs are absent where few change: what the scaler does anyway is more.
+	*Costs
 }
 
 // Times are from the moment when a scale's new number was sent until every member had its own.

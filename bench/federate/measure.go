@@ -140,6 +140,7 @@ func (s *stage) settle(ctx context.Context, r *Result) ([2]counters, error) {
 	if c[1], err = s.counters(ctx); err != nil {
 		return c, err
 	}
+	s.numbers.forget()
 	for _, key := range keysOf(all) {
 		s.numbers.floor(key, s.options.asked())
 	}
@@ -254,8 +255,11 @@ func (s *stage) change(ctx context.Context, rounds [][]int, from, to int32, rest
 	if err != nil {
 		return c, err
 	}
-	c.Times, c.Costs = timesOf(took), s.costs(before, after, changed, resting)
-	s.say("%d scales from %d to %d: in all members after %.2f s at the latest, half after %.2f s; %.1f ms of CPU each", c.Scales, from, to, c.MaxSeconds, c.P50Seconds, c.CPUMilliseconds)
+	c.Times = timesOf(took)
+	if costs := s.costs(before, after, changed, resting); c.Rounds == 1 {
+		c.Costs = &costs
+	}
+	s.say("%d scales from %d to %d: in all members after %.2f s at the latest, half after %.2f s", c.Scales, from, to, c.MaxSeconds, c.P50Seconds)
 	return c, nil
 }
 
@@ -263,9 +267,9 @@ func (s *stage) change(ctx context.Context, rounds [][]int, from, to int32, rest
 func (s *stage) send(ctx context.Context, scales []int, replicas int32, a aim) error {
 	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec": {"replicas": %d}}`, replicas))
 	err := each(ctx, scales, func(ctx context.Context, i int) error {
-		key := scaleKey(i)
-		a.sent = time.Now()
-		s.numbers.aim(key, a)
+		key, one := scaleKey(i), a
+		one.sent = time.Now()
+		s.numbers.aim(key, one)
 		scale := &v1alpha1.FederatedScale{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
 		return s.client.Patch(ctx, scale, patch)
 	})
