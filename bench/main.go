@@ -27,7 +27,7 @@ func main() {
 		// Errors are one sentence; the usage would hide it.
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(readsCommand(), constantCommand(), forecastCommand(), schedulesCommand(), headroomCommand())
+	root.AddCommand(readsCommand(), constantCommand(), forecastCommand(), schedulesCommand(), headroomCommand(), federateCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()

@@ -36,6 +36,25 @@ func Sum(text, name string, labels map[string]string) (float64, error) {
 	return total, nil
 }
 
+// SumBy adds what a /metrics text counts under a name, by one of its labels: counters, and how much was observed by
+// histograms.
+func SumBy(text, name, label string) (map[string]float64, error) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("reading metrics: %w", err)
+	}
+	sums := map[string]float64{}
+	for _, m := range families[name].GetMetric() {
+		for _, l := range m.GetLabel() {
+			if l.GetName() == label {
+				sums[l.GetValue()] += m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	return sums, nil
+}
+
 // ticksPerSecond is the kernel's USER_HZ, 100 on every Linux that Go runs on.
 const ticksPerSecond = 100
 

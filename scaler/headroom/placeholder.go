@@ -149,7 +149,7 @@ func (r *podRules) place(spec *corev1.PodSpec, own map[string]string) *corev1.Af
 		spec.NodeSelector = map[string]string{}
 	}
 	maps.Copy(spec.NodeSelector, from.NodeSelector)
-	spec.Tolerations = from.Tolerations
+	spec.Tolerations = slices.Clone(from.Tolerations)
 	for _, c := range from.TopologySpreadConstraints {
 		c.LabelSelector, c.MatchLabelKeys = &metav1.LabelSelector{MatchLabels: own}, nil
 		spec.TopologySpreadConstraints = append(spec.TopologySpreadConstraints, c)

@@ -93,7 +93,8 @@ func (one *workload) look(ctx context.Context, w *world) {
 	}
 }
 
-// find reads the workload's replicas and template from a member's caches.
+// find reads the workload's replicas and template from a member's caches. They are not copied, as there may be thousands of
+// them, and must not be changed.
 func (one *workload) find(ctx context.Context, m *members.Member, p *presence) {
 	target := one.rule.Target
 	kind, key := schema.FromAPIVersionAndKind(target.APIVersion, target.Kind), types.NamespacedName{Namespace: one.scale.Namespace, Name: target.Name}
@@ -112,11 +113,11 @@ func (one *workload) find(ctx context.Context, m *members.Member, p *presence) {
 	switch {
 	case kind.Group == appsv1.GroupName && kind.Kind == "Deployment":
 		d := &appsv1.Deployment{}
-		err = m.Get(ctx, key, d)
+		err = m.Get(ctx, key, d, client.UnsafeDisableDeepCopy)
 		template, replicas = &d.Spec.Template, d.Spec.Replicas
 	case kind.Group == appsv1.GroupName && kind.Kind == "StatefulSet":
 		s := &appsv1.StatefulSet{}
-		err = m.Get(ctx, key, s)
+		err = m.Get(ctx, key, s, client.UnsafeDisableDeepCopy)
 		template, replicas = &s.Spec.Template, s.Spec.Replicas
 	default:
 		one.unknown = fmt.Sprintf("no room is kept for FederatedScale %s: the pods of a %s are not known; Deployments and StatefulSets are", one.name, kind.Kind)

@@ -81,6 +81,9 @@ func (c *fleetController) divided(ctx context.Context, m *Member) (map[workload]
 	all, hpas := map[workload]bool{}, false
 	for i := range scales.Items {
 		s := &scales.Items[i]
+		if !names(s, m.name) {
+			continue
+		}
 		plain, err := s.Compile()
 		if _, here := plain.Clusters[m.name]; err != nil || plain.Clusters != nil && !here {
 			continue // the controller of FederatedScales says what is wrong
@@ -101,6 +104,11 @@ func (c *fleetController) divided(ctx context.Context, m *Member) (map[workload]
 		}
 	}
 	return all, nil
+}
+
+// names says whether a FederatedScale may be divided over a member: most of many are not, and Compile costs more.
+func names(s *v1alpha1.FederatedScale, member string) bool {
+	return len(s.Spec.Clusters) == 0 || slices.ContainsFunc(s.Spec.Clusters, func(c v1alpha1.FederatedCluster) bool { return c.Name == member })
 }
 
 // podsShare is how many pods of the divided workloads are Ready in a member.
