@@ -154,6 +154,8 @@ func (s *stage) federatedScale(i int) *v1alpha1.FederatedScale {
 		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name},
 		Spec:       v1alpha1.FederatedScaleSpec{Replicas: new(s.options.asked()), Mode: v1alpha1.ModeEnforce},
 	}
+	// On a slow machine a hang is long enough for a failover, whose way back would take minutes by default.
+	scale.Spec.Failover.ReturnAfter = &metav1.Duration{Duration: returnAfter}
 	for _, m := range s.spread[i] {
 		scale.Spec.Clusters = append(scale.Spec.Clusters, v1alpha1.FederatedCluster{Name: s.members[m].name})
 	}
@@ -384,8 +386,12 @@ func (s *stage) fail(ctx context.Context, r *Failure, resting float64) (*member,
 	return m, nil
 }
 
-// moveAfter is failover.after where nothing is said.
-const moveAfter = time.Minute
+const (
+	// moveAfter is failover.after where nothing is said.
+	moveAfter = time.Minute
+	// returnAfter is failover.returnAfter of all scales.
+	returnAfter = 10 * time.Second
+)
 
 // check says what is wrong in the end: a number in a member, too few at any time, or a request that a stub did not know.
 func (s *stage) check(ctx context.Context, gone *member) error {

@@ -119,13 +119,14 @@ func (c *Cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case deployment && at.subresource == "scale" && r.Method == http.MethodPut:
 		c.count("put scale")
 		c.putScale(w, r, at)
-	default:
-		if c.hasGroup(r.URL.Path) {
-			c.mu.Lock()
-			c.unserved = append(c.unserved, r.Method+" "+r.URL.Path)
-			c.mu.Unlock()
-		}
+	case !c.hasGroup(r.URL.Path):
 		c.count("not found")
+		http.NotFound(w, r) // as a real one, in plain text
+	default:
+		c.count("not found")
+		c.mu.Lock()
+		c.unserved = append(c.unserved, r.Method+" "+r.URL.Path)
+		c.mu.Unlock()
 		c.refuse(w, r, apierrors.NewGenericServerResponse(http.StatusNotFound, strings.ToLower(r.Method), at.kind.groupResource(), at.name, "", 0, true))
 	}
 }
