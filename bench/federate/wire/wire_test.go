@@ -55,7 +55,8 @@ func TestBytesAreCountedAndHeldUp(t *testing.T) {
 	}
 	require.Equal(t, "bcd", ask("abc"))
 	for name, l := range map[string]*Listener{"server": server, "forwarder": between.Listener} {
-		require.Equal(t, Totals{Received: 3, Sent: 3, Accepted: 1}, l.Totals(), name)
+		// Bytes are counted once they are written, which may be after they have been read at the other end.
+		require.Eventually(t, func() bool { return l.Totals() == Totals{Received: 3, Sent: 3, Accepted: 1} }, 10*time.Second, time.Millisecond, name)
 	}
 
 	between.Hold()
