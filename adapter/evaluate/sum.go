@@ -86,7 +86,7 @@ func tableOf(ctx context.Context, e *snapshot.Entry, m members.Member, last *sna
 	return builder.Table(m.Source.Name())
 }
 
-// external gets the member's own external metric of the rule's name, in place of the query's result.
+// external gets the member's own external metric that the rule's is called, in place of the query's result.
 func external(ctx context.Context, e *snapshot.Entry, x *source.External, last *snapshot.Table, now time.Time) (*snapshot.Table, error) {
 	r := e.Rule
 	switch {

@@ -105,6 +105,16 @@ func TestNumbers(t *testing.T) {
 	require.Len(t, n.fell(), 1)
 	require.Contains(t, n.fell()[0], "must have 4")
 
+	n.leave("x", []types.NamespacedName{b})
+	n.aim(b, aim{total: 6, without: "x", sent: at(50)})
+	n.see("y", b, 5, at(51))
+	n.see("x", b, 0, at(52))
+	require.Len(t, n.fell(), 1, "who is gone does not count")
+	n.see("y", b, 6, at(53))
+	n.see("y", b, 5, at(54))
+	require.Len(t, n.fell(), 2)
+	require.Contains(t, n.fell()[1], "must have 6", "what was moved stays")
+
 	require.Empty(t, n.wrong([]types.NamespacedName{a}, 3, ""))
 	require.Empty(t, n.wrong([]types.NamespacedName{a}, 1, "x"))
 	require.Len(t, n.wrong([]types.NamespacedName{a, b}, 3, ""), 1)

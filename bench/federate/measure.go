@@ -352,6 +352,7 @@ func (s *stage) fail(ctx context.Context, r *Failure, resting float64) (*member,
 	for _, key := range keysOf(shared) {
 		s.numbers.aim(key, aim{total: to, without: m.name, sent: began})
 	}
+	s.numbers.leave(m.name, keysOf(shared))
 	if err := m.die(ctx); err != nil {
 		return m, fmt.Errorf("ending member %s: %w", m.name, err)
 	}

@@ -15,8 +15,9 @@ import (
 type numbers struct {
 	mu  sync.Mutex
 	has map[types.NamespacedName]map[string]int32 // by member
-	// least is the sum below which a scale must never be.
+	// least is the sum below which a scale must never be, where a member that is gone does not count.
 	least map[types.NamespacedName]int32
+	gone  string
 	below []string // where one was
 	aims  map[types.NamespacedName]*aim
 }
@@ -44,7 +45,7 @@ func (n *numbers) see(member string, key types.NamespacedName, replicas int32, a
 		n.has[key] = map[string]int32{}
 	}
 	n.has[key][member] = replicas
-	if total, least := n.sum(key, ""), n.least[key]; total < least {
+	if total, least := n.sum(key, n.gone), n.least[key]; total < least {
 		n.below = append(n.below, fmt.Sprintf("%s had %d replicas when %s had %d, and must have %d", key, total, member, replicas, least))
 	}
 	n.judge(key, at)
@@ -69,6 +70,9 @@ func (n *numbers) judge(key types.NamespacedName, at time.Time) {
 	}
 	if total := n.sum(key, a.without); a.lower && total <= a.total || !a.lower && total >= a.total {
 		a.reached = at
+		if a.without != "" && a.without == n.gone {
+			n.least[key] = a.total // what was moved stays
+		}
 	}
 }
 
@@ -85,6 +89,17 @@ func (n *numbers) forget() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.aims = map[types.NamespacedName]*aim{}
+}
+
+// leave says that a member is gone: from now on no scale of some may have fewer in the others than it has there now, and
+// none fewer than its aim once that is reached.
+func (n *numbers) leave(member string, keys []types.NamespacedName) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.gone = member
+	for _, key := range keys {
+		n.least[key] = n.sum(key, member)
+	}
 }
 
 // floor sets what a scale must never be below; 0: nothing.

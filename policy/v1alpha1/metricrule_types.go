@@ -124,7 +124,7 @@ type MetricRuleSpec struct {
 	// members: Sum adds the values of the member clusters' own metric sources (MemberCluster spec.metrics) instead of
 	// asking the hub's: a Suspect cluster counts with its last value until maxAge, a Failed one as 0, and while one is
 	// missing the value says that it is incomplete. A cluster with spec.metrics.externalMetrics gives the external metric
-	// of this rule's name in place of the query's result. Samples of a ClusterMetricRule also show that a cluster serves
+	// of this rule's metric in place of the query's result. Samples of a ClusterMetricRule also show that a cluster serves
 	// whose API server does not answer (MemberCluster spec.probe.demandFor). External metrics only. Absent: the hub's own
 	// source.
 	// +optional

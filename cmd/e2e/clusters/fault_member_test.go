@@ -135,19 +135,29 @@ func TestFaultTwoOfThreeMembers(t *testing.T) {
 
 // The scaler is killed in the middle of a failover and of a fail-back; the next one goes on where the status says.
 func TestFaultScalerKilledDuringFailoverAndFailBack(t *testing.T) {
+	goesOn(t, (*scene).killScaler)
+}
+
+// The hub's API server is killed in the middle of a failover and of a fail-back, the scaler after it, and both begin anew.
+func TestFaultHubKilledDuringFailoverAndFailBack(t *testing.T) {
+	goesOn(t, (*scene).killHub)
+}
+
+// goesOn has something killed in the middle of a failover and of a fail-back: nothing moves twice, and nobody has fewer.
+func goesOn(t *testing.T, kill func(s *scene)) {
 	s := newScene(t)
 	s.atLeast(8, berlin, rome)
 	s.without(paris)
 	mend := s.component(paris, "kill", "start", "kube-apiserver")
 	s.is(paris, v1alpha1.MemberFailed, v1alpha1.MemberUnreachable)
-	s.killScaler()
+	kill(s)
 	s.eventually("somebody is raised", func() error {
 		if len(s.turns(berlin))+len(s.turns(rome)) < 3 {
 			return errors.New("nobody is")
 		}
 		return nil
 	})
-	s.killScaler()
+	kill(s)
 	s.moves(v1alpha1.MemberUnreachable)
 	mend()
 	// Its pods are gone, so that they come back one by one.
@@ -158,7 +168,7 @@ func TestFaultScalerKilledDuringFailoverAndFailBack(t *testing.T) {
 	s.with(paris)
 	s.atLeast(12, everybody()...)
 	s.notes(paris, v1alpha1.FederatedFailingBack)
-	s.killScaler()
+	kill(s)
 	s.returns()
 	s.judge(t)
 	s.course(berlin, 6, 9, 6)
@@ -170,6 +180,18 @@ func TestFaultScalerKilledDuringFailoverAndFailBack(t *testing.T) {
 func (s *scene) killScaler() {
 	s.t.Helper()
 	require.NoError(s.t, s.hub.KillScaler(scaler))
+	require.NoError(s.t, s.startScaler(s.t.Context()))
+}
+
+// killHub lets the hub die: first its API server, without which the scaler goes on for a moment, then the scaler.
+func (s *scene) killHub() {
+	s.t.Helper()
+	mend := s.breaks(
+		func(ctx context.Context) error { return s.hub.Component(ctx, "kill", "kube-apiserver") },
+		func(ctx context.Context) error { return s.hub.Component(ctx, "start", "kube-apiserver") })
+	s.sampled(s.t)
+	require.NoError(s.t, s.hub.KillScaler(scaler))
+	mend()
 	require.NoError(s.t, s.startScaler(s.t.Context()))
 }
 

@@ -33,7 +33,7 @@ type count struct{ replicas, ready int32 }
 type sample struct {
 	from, to time.Time
 	members  map[string]count
-	states   map[string]v1alpha1.MemberState // what the hub thinks
+	states   map[string]v1alpha1.MemberState // what the hub thinks; none while it does not answer
 }
 
 // floor is how many ready replicas some members must have together, from a moment on.
@@ -93,8 +93,10 @@ func (r *recording) take(ctx context.Context) {
 		}
 	}
 	var list v1alpha1.MemberClusterList
-	if r.fleet.client.List(ctx, &list) != nil {
-		return
+	asked, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if r.fleet.client.List(asked, &list) != nil {
+		list.Items = nil // the members say how they are all the same
 	}
 	for i := range list.Items {
 		s.states[list.Items[i].Name] = list.Items[i].Status.State
@@ -222,7 +224,9 @@ func (r *recording) thought(name string) []v1alpha1.MemberState {
 	defer r.mu.Unlock()
 	var out []v1alpha1.MemberState
 	for _, s := range r.samples {
-		out = append(out, s.states[name])
+		if state, known := s.states[name]; known {
+			out = append(out, state)
+		}
 	}
 	return slices.Compact(out)
 }
