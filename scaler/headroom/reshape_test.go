@@ -32,6 +32,9 @@ func (s *stage) unschedulable() func() []string {
 	done.Go(func() {
 		for event := range watch.ResultChan() {
 			pod, is := event.Object.(*corev1.Pod)
+			if !is && ctx.Err() != nil {
+				return
+			}
 			if !is {
 				found = append(found, fmt.Sprintf("the watch ended: %+v", event.Object))
 				return
@@ -44,8 +47,8 @@ func (s *stage) unschedulable() func() []string {
 		}
 	})
 	return func() []string {
-		watch.Stop()
 		cancel()
+		watch.Stop()
 		done.Wait()
 		return found
 	}
