@@ -69,7 +69,7 @@ func testTwoHubs(t *testing.T, s *stage) {
 	s.keptBy(s.identity())
 	before, filling := s.kept(), s.deployment(capacity.HeadroomNamespace, nameOf("")).UID
 
-	second := &stage{t: t, hub: clustertest.Start(t), berlin: s.berlin}
+	second := &stage{whole: t, t: t, hub: clustertest.Start(t), berlin: s.berlin}
 	require.NoError(t, second.hub.Client.Create(t.Context(), &v1alpha1.MemberCluster{ObjectMeta: metav1.ObjectMeta{Name: "berlin"}}))
 	second.start()
 	second.judge(v1alpha1.MemberHealthy)

@@ -130,8 +130,8 @@ func (c *row) reshape(old fit.Resources, blocks []reserve.Block, i int) reserve.
 	return trial[i]
 }
 
-// crowd is how many pods of each block to keep, where some are kept although fewer are wanted by now: no more of those than
-// fit beside the wanted ones. Otherwise pods would wait for room that nobody needs, and a node autoscaler would add nodes.
+// crowd is how many pods of each block to keep, where some are kept although fewer are wanted by now: if they all fit, and else
+// only the wanted ones. Otherwise pods would wait for room that nobody needs, and a node autoscaler would add nodes.
 func crowd(nodes []reserve.Node, wanted []reserve.Block, kept []block) []int64 {
 	counts, trial, more := make([]int64, len(kept)), slices.Clone(wanted), false
 	for i := range kept {
@@ -141,15 +141,14 @@ func crowd(nodes []reserve.Node, wanted []reserve.Block, kept []block) []int64 {
 	if !more {
 		return counts
 	}
-	fits, alone := reserve.Placed(nodes, trial), reserve.Placed(nodes, wanted)
-	for i := range fits {
-		if fits[i] < alone[i] { // it is in the way
-			for j := range counts {
-				counts[j] = wanted[j].Count
-			}
-			return counts
+	for i, fits := range reserve.Placed(nodes, trial) {
+		if fits == counts[i] {
+			continue
 		}
-		counts[i] = max(wanted[i].Count, min(counts[i], fits[i]))
+		for j := range counts {
+			counts[j] = wanted[j].Count
+		}
+		break
 	}
 	return counts
 }

@@ -31,7 +31,7 @@ import (
 // stage is a hub and a member, berlin, with a controller that runs as the account that manifests/member makes. The test
 // judges the member's health, divides the workload, and moves the clock.
 type stage struct {
-	t           *testing.T
+	whole, t    *testing.T // of all tests, and of the present one
 	hub, berlin *clustertest.Cluster
 	fleet       *members.Fleet
 	registry    *prometheus.Registry
@@ -43,7 +43,7 @@ const namespace = "shop"
 
 // newStage has four nodes of 5 cpu in berlin.
 func newStage(t *testing.T) *stage {
-	s := &stage{t: t, hub: clustertest.Start(t)}
+	s := &stage{whole: t, t: t, hub: clustertest.Start(t)}
 	s.berlin = clustertest.Start(t, "--nodes", "4", "--node-cpu", "5", "--node-memory", "20Gi", "--node-pods", "40")
 	objects, err := manifests.Render("member")
 	require.NoError(t, err)
@@ -61,14 +61,14 @@ func newStage(t *testing.T) *stage {
 
 // start starts a scaler, as after a restart.
 func (s *stage) start() {
-	mgr := clustertest.NewManager(s.t, s.hub.RESTConfig)
+	mgr := clustertest.NewManager(s.whole, s.hub.RESTConfig)
 	s.fleet, s.registry = members.NewFleet(clustertest.Scheme(s.t)), prometheus.NewRegistry()
 	require.NoError(s.t, Add(mgr, s.fleet, Options{Now: s.now, Registerer: s.registry, Every: time.Second}))
-	ctx, cancel := context.WithCancel(s.t.Context())
+	ctx, cancel := context.WithCancel(s.whole.Context())
 	config := rest.CopyConfig(s.berlin.RESTConfig)
 	config.Impersonate.UserName = "system:serviceaccount:plimsoll-hub:plimsoll-hub"
 	require.NoError(s.t, s.fleet.Connect(ctx, "berlin", "", config))
-	ended := clustertest.Run(s.t, mgr)
+	ended := clustertest.Run(s.whole, mgr)
 	s.stop = func() { ended(); cancel() }
 }
 
