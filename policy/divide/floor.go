@@ -68,7 +68,8 @@ func (f *Floor) recent(now time.Time) []time.Time {
 
 // Release is the next step on the way back to the user's own minReplicas, once no share is to stand there any more: the
 // number to write (live, if none is), whether nothing is to be kept after that, and otherwise when the next step is due. A
-// floor sinks by a tenth each minute; a base that is higher is back at once, and so is what the user has written himself.
+// floor sinks by a tenth each minute, for the first time a minute after Lowered was first noted, as somebody may replace one
+// FederatedScale by another; a base that is higher is back at once, and so is what the user has written himself.
 func (f *Floor) Release(live int64, now time.Time) (to int64, over bool, next time.Time) {
 	due := f.Lowered.Add(sinkEvery)
 	switch {
@@ -76,6 +77,8 @@ func (f *Floor) Release(live int64, now time.Time) (to int64, over bool, next ti
 		return live, true, time.Time{}
 	case live <= f.Base:
 		return f.Base, true, time.Time{}
+	case f.Lowered.IsZero():
+		return live, false, now.Add(sinkEvery)
 	case now.Before(due) && !f.Lowered.After(now):
 		return live, false, due
 	}

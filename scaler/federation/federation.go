@@ -47,7 +47,7 @@ func Add(mgr manager.Manager, fleet *members.Fleet, o Options) error {
 	r := &reconciler{
 		client: mgr.GetClient(), fleet: fleet, events: mgr.GetEventRecorder("plimsoll-scaler"), metrics: newMetrics(), now: o.Now,
 		memos: map[types.NamespacedName]*memo{}, hung: hung{until: map[string]time.Time{}},
-		holders: holders{all: map[types.NamespacedName]bool{}},
+		holders: holders{all: map[types.NamespacedName]int{}},
 	}
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(r.metrics); err != nil {
@@ -137,7 +137,11 @@ func (r *reconciler) bring(ctx context.Context, f *v1alpha1.FederatedScale, m *m
 	}
 	r.tell(s, &plan, status, written)
 	r.metrics.show(f, status)
-	left, err := r.letGo(ctx, client.ObjectKeyFromObject(f), s.keeps)
+	key := client.ObjectKeyFromObject(f)
+	if s.acts() && rule.Bounds {
+		r.holders.add(key) // before anybody sees what was written
+	}
+	left, err := r.letGo(ctx, key, s.keeps)
 	if sleep := s.sleep(&plan, written); left == 0 || sleep < left {
 		left = sleep
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -28,8 +29,8 @@ func heldBy(hpa *autoscalingv2.HorizontalPodAutoscaler) string {
 	return share.Scale
 }
 
-// judgeFloor finds out about a member's HPA whether its minReplicas may be written.
-func (t *target) judgeFloor(now time.Time) {
+// judgeFloor finds out about a member's HPA whether this hub may write its minReplicas.
+func (t *target) judgeFloor(hub string, now time.Time) {
 	t.own = t.replicas
 	if held, err := record.Parse(t.hpa.Annotations); err == nil && t.held {
 		t.own = int64(held.Base.Min) // what the member's own scaler has put there is nobody's wish
@@ -41,6 +42,9 @@ func (t *target) judgeFloor(now time.Time) {
 		t.refused = fmt.Sprintf("HPA %s belongs to %s %s, which sets its bounds: let that have a minReplicas, or leave the cluster out of spec.clusters", t.hpa.Name, owner.Kind, owner.Name)
 	case err != nil:
 		t.refused = fmt.Sprintf("HPA %s: %s", t.hpa.Name, err)
+	case t.share.Floor != nil && t.share.Hub != hub:
+		t.refused = fmt.Sprintf("another hub (%s) divides HPA %s: let one hub only do so; if that hub is gone, set minReplicas to %d and remove the annotation %s",
+			t.share.Hub, t.hpa.Name, t.share.Floor.Base, record.FederatedAnnotation)
 	}
 	if until, contested := t.share.Floor.Contested(t.own, now); contested {
 		by := "somebody"
@@ -56,7 +60,7 @@ func (t *target) judgeFloor(now time.Time) {
 func (s *scene) writeFloor(ctx context.Context, c change) error {
 	t := c.one.target
 	kept := t.share.Floor.Write(t.own, c.to, s.now)
-	share := record.Share{Scale: s.scale.Name, Floor: &kept, Owners: ownership.Note(record.HubManager, t.share.Owners, t.hpa.ManagedFields, []string{ownership.MinReplicas})}
+	share := record.Share{Hub: s.hub, Scale: s.scale.Name, Floor: &kept, Owners: t.owners()}
 	written, err := floorPatch{metadata: metadata(share.Format(), nil), minReplicas: &c.to}.send(ctx, c.one.member, t.hpa, record.HubManager)
 	switch {
 	case apierrors.IsConflict(err):
@@ -66,6 +70,22 @@ func (s *scene) writeFloor(ctx context.Context, c change) error {
 	}
 	c.one.memo.note(written.UID, written.ResourceVersion)
 	return nil
+}
+
+// owners are those who have minReplicas besides Plimsoll's scalers: what the member's own scaler holds for now is whose it
+// was before.
+func (t *target) owners() []record.Owner {
+	if !t.held {
+		return ownership.Note(record.HubManager, t.share.Owners, t.hpa.ManagedFields, []string{ownership.MinReplicas})
+	}
+	if len(t.share.Owners) > 0 {
+		return t.share.Owners
+	}
+	held, err := record.Parse(t.hpa.Annotations)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(held.Owners, func(o record.Owner) bool { return o.Field != ownership.MinReplicas })
 }
 
 // floorPatch is a write of a member's HPA.

@@ -38,11 +38,12 @@ func TestFloorsThatAreNotWritten(t *testing.T) {
 	}{
 		{annotated("nonsense"), "cannot be read, so the HPA's own minReplicas is unknown"},
 		{annotated("{}"), "cannot be read"},
-		{annotated(`{"scale":"shop","base":-1,"applied":7}`), "cannot be read"},
+		{annotated(`{"hub":"another","scale":"shop","base":2,"applied":7}`), "another hub (another) divides HPA shop"},
+		{annotated(`{"hub":"this","scale":"shop","base":-1,"applied":7}`), "cannot be read"},
 		{owned, "HPA shop belongs to ScaledObject shop, which sets its bounds"},
 	} {
 		one := &sight{target: &target{hpa: test.hpa, replicas: 7, annotations: test.hpa.Annotations}, seen: true}
-		one.target.judgeFloor(time.Now())
+		one.target.judgeFloor("this", time.Now())
 		reason, message := one.leftAlone()
 		require.Equal(t, v1alpha1.FederatedTargetRefused, reason)
 		require.Contains(t, message, test.want)
@@ -86,16 +87,17 @@ func testFloors(p *play) {
 	p.scaleTo(24)
 	p.floorBecomes("berlin", 12)
 
+	p.annotate("rome", record.PausedAnnotation, "true")
 	require.NoError(p.t, p.hub.Client.Delete(p.t.Context(), p.get()))
-	p.floorBecomes("berlin", 10)
-	require.Equal(p.t, int64(2), p.kept("berlin").Base)
+	p.goesBack("berlin")
+	require.Equal(p.t, int32(12), p.floor("berlin"), "nothing sinks at once")
 	p.stop() // whoever comes next goes on
 	p.start()
-	for _, next := range []int32{9, 8, 7, 6, 5, 4, 3, 2} {
-		p.offset.Add(int64(time.Minute + time.Second))
-		p.annotate("berlin", "looked", fmt.Sprint(next))
-		p.floorBecomes("berlin", next)
-	}
+	p.sinks("berlin", 10, 9, 8, 7, 6, 5, 4, 3, 2)
+	require.Equal(p.t, int32(4), p.floor("rome"), "hands off")
+	p.annotate("rome", record.PausedAnnotation, "")
+	p.goesBack("rome")
+	p.sinks("rome", 3, 2)
 	for name, base := range (counts{"berlin": 2, "paris": 3, "rome": 2}) {
 		clustertest.Eventually(p.t, "nothing is kept in "+name, func() error {
 			if kept := p.kept(name); kept != nil {
@@ -108,6 +110,27 @@ func testFloors(p *play) {
 	require.ErrorContains(p.t, p.tryApply("berlin", 4), `conflict with "tool"`, "who wrote it last has it")
 	require.NoError(p.t, p.tryApply("rome", 4), "the field is its owner's again")
 	require.Equal(p.t, int32(4), p.floor("rome"))
+}
+
+// goesBack waits until an HPA is known to be on its way back.
+func (p *play) goesBack(name string) {
+	p.t.Helper()
+	clustertest.Eventually(p.t, name+" is on its way back", func() error {
+		if kept := p.kept(name); kept == nil || kept.Lowered.IsZero() {
+			return fmt.Errorf("it is not: %+v", kept)
+		}
+		return nil
+	})
+}
+
+// sinks lets minutes pass, in each of which minReplicas becomes one of some numbers.
+func (p *play) sinks(name string, steps ...int32) {
+	p.t.Helper()
+	for _, next := range steps {
+		p.offset.Add(int64(time.Minute + time.Second))
+		p.annotate(name, "looked", fmt.Sprint(next))
+		p.floorBecomes(name, next)
+	}
 }
 
 const applied = `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: shop},

@@ -31,6 +31,7 @@ type scene struct {
 	now    time.Time
 	state  divide.State
 	memo   *memo
+	hub    string // this hub's identity
 	paused string // by what; "": it is not
 	taken  string // the older FederatedScale that has the target; "": none
 	doubt  string // why the hub suspects itself; "": it does not
@@ -98,6 +99,9 @@ func (r *reconciler) observe(ctx context.Context, f *v1alpha1.FederatedScale, ru
 		s.state = stateOf(&f.Status)
 	}
 	var err error
+	if s.hub, err = members.HubIdentity(ctx, r.client); err != nil {
+		return nil, err
+	}
 	if s.paused, err = r.pausedBy(ctx, f); err != nil {
 		return nil, err
 	}
@@ -123,15 +127,22 @@ func (r *reconciler) pausedBy(ctx context.Context, f *v1alpha1.FederatedScale) (
 	if f.Annotations[record.PausedAnnotation] == "true" {
 		return "FederatedScale " + f.Name, nil
 	}
+	paused, err := r.namespacePaused(ctx, f.Namespace)
+	if err != nil || !paused {
+		return "", err
+	}
+	return "namespace " + f.Namespace, nil
+}
+
+// namespacePaused says whether a namespace of the hub is paused; one that is gone is not.
+func (r *reconciler) namespacePaused(ctx context.Context, name string) (bool, error) {
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	if err := r.client.Get(ctx, types.NamespacedName{Name: f.Namespace}, namespace); err != nil {
-		return "", fmt.Errorf("cannot read namespace %s: %w", f.Namespace, err)
+	err := r.client.Get(ctx, types.NamespacedName{Name: name}, namespace)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("cannot read namespace %s: %w", name, err)
 	}
-	if namespace.Annotations[record.PausedAnnotation] == "true" {
-		return "namespace " + f.Namespace, nil
-	}
-	return "", nil
+	return namespace.Annotations[record.PausedAnnotation] == "true", nil
 }
 
 // gather finds the clusters of the FederatedScale: those that it names, or all. One that had replicas and whose
@@ -219,7 +230,7 @@ func (r *reconciler) read(ctx context.Context, s *scene, one *sight, live bool) 
 	}
 	one.target, one.more, one.owner, one.pods = t, nil, "", pods{}
 	if s.rule.Bounds {
-		t.judgeFloor(s.now)
+		t.judgeFloor(s.hub, s.now)
 		one.wakeAt(t.until)
 	}
 	from := reader{member: one.member}

@@ -38,89 +38,122 @@ func held(object client.Object) []string {
 const waitsFor = time.Minute
 
 // holders are the FederatedScales whose shares have been seen on HPAs of members, so that nobody looks for them in all
-// members else.
+// members else. Each time that one is seen counts.
 type holders struct {
 	mu  sync.Mutex
-	all map[types.NamespacedName]bool
+	all map[types.NamespacedName]int
 }
 
 func (h *holders) add(key types.NamespacedName) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.all[key] = true
+	h.all[key]++
 }
 
-func (h *holders) has(key types.NamespacedName) bool {
+// seen is how often one has been seen; 0: never.
+func (h *holders) seen(key types.NamespacedName) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.all[key]
 }
 
-func (h *holders) remove(key types.NamespacedName) {
+// remove forgets one, unless it has been seen again.
+func (h *holders) remove(key types.NamespacedName, seen int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.all, key)
+	if h.all[key] == seen {
+		delete(h.all, key)
+	}
 }
 
 // letGo gives the users' own minReplicas back where the share of a FederatedScale stands and is not to any more: it is gone,
-// or names other clusters, another HPA, or another mode. What it still divides is told by keep. It returns in how long to
-// look again; 0: nothing is left to be given back.
+// or names other clusters, another HPA, or another mode. What it still divides is told by keep. In a paused namespace all
+// stays. It returns in how long to look again; 0: nothing is left to be given back.
 func (r *reconciler) letGo(ctx context.Context, key types.NamespacedName, keep func(cluster, hpa string) bool) (time.Duration, error) {
-	if !r.holders.has(key) {
+	seen := r.holders.seen(key)
+	if seen == 0 {
 		return 0, nil
 	}
-	r.holders.remove(key) // unless there is one
-	var again time.Duration
-	after := func(d time.Duration) {
-		if d > 0 && (again == 0 || d < again) {
-			again = d
-		}
+	paused, err := r.namespacePaused(ctx, key.Namespace)
+	if err != nil || paused {
+		return waitsFor, err
+	}
+	hub, err := members.HubIdentity(ctx, r.client)
+	if err != nil {
+		return 0, err
 	}
 	var clusters v1alpha1.MemberClusterList
 	if err := r.client.List(ctx, &clusters, client.UnsafeDisableDeepCopy); err != nil {
 		return 0, fmt.Errorf("cannot list the MemberClusters: %w", err)
 	}
+	found, again := make([]bool, len(clusters.Items)), make([]time.Duration, len(clusters.Items))
+	var all sync.WaitGroup
 	for i := range clusters.Items {
-		cluster := &clusters.Items[i]
-		member := r.fleet.Member(cluster.Name)
-		if member == nil {
-			if cluster.Status.State == v1alpha1.MemberHealthy && !cluster.Spec.Suspend {
-				r.holders.add(key)
-				after(settled) // its caches are being filled
-			}
-			continue
-		}
-		var hpas autoscalingv2.HorizontalPodAutoscalerList
-		err := member.List(ctx, &hpas, client.InNamespace(key.Namespace), client.UnsafeDisableDeepCopy, client.MatchingFields{floorIndex: key.Name})
-		if err != nil {
-			return 0, fmt.Errorf("list the HPAs of member %s: %w", cluster.Name, err)
-		}
-		for j := range hpas.Items {
-			hpa := &hpas.Items[j]
-			r.holders.add(key)
-			switch {
-			case keep(cluster.Name, hpa.Name):
-			case cluster.Spec.Suspend || cluster.Status.State != v1alpha1.MemberHealthy || r.hung.is(cluster.Name):
-				after(waitsFor)
-			default:
-				after(r.letGoOne(ctx, member, hpa))
-			}
+		if cluster := &clusters.Items[i]; cluster.DeletionTimestamp.IsZero() { // else it changes nothing there
+			all.Go(func() { found[i], again[i] = r.letGoIn(ctx, key, hub, cluster, keep) })
 		}
 	}
-	return again, nil
+	all.Wait()
+	if !slices.Contains(found, true) {
+		r.holders.remove(key, seen)
+	}
+	return soonest(again), nil
+}
+
+// soonest is the shortest time of those that are not 0; 0 if all are.
+func soonest(all []time.Duration) time.Duration {
+	var first time.Duration
+	for _, d := range all {
+		if d > 0 && (first == 0 || d < first) {
+			first = d
+		}
+	}
+	return first
+}
+
+// letGoIn is letGo in one member. It says whether a share stands there, or may: what cannot be seen may.
+func (r *reconciler) letGoIn(
+	ctx context.Context, key types.NamespacedName, hub string, cluster *v1alpha1.MemberCluster, keep func(cluster, hpa string) bool,
+) (found bool, again time.Duration) {
+	member := r.fleet.Member(cluster.Name)
+	if member == nil { // its caches are being filled, or there is no way to it
+		return true, waitsFor
+	}
+	var hpas autoscalingv2.HorizontalPodAutoscalerList
+	err := member.List(ctx, &hpas, client.InNamespace(key.Namespace), client.UnsafeDisableDeepCopy, client.MatchingFields{floorIndex: key.Name})
+	if err != nil {
+		klog.FromContext(ctx).Error(err, "The HPAs of a member cannot be read from its cache", "member", cluster.Name)
+		return true, waitsFor
+	}
+	var next []time.Duration
+	for i := range hpas.Items {
+		hpa := &hpas.Items[i]
+		if share, err := record.ParseShare(hpa.Annotations); err != nil || share.Hub != hub {
+			continue // it is not ours to give back
+		}
+		found = true
+		switch {
+		case keep(cluster.Name, hpa.Name):
+		case cluster.Spec.Suspend || cluster.Status.State != v1alpha1.MemberHealthy || r.hung.is(cluster.Name):
+			next = append(next, waitsFor)
+		default:
+			next = append(next, r.letGoOne(ctx, hub, member, hpa))
+		}
+	}
+	return found, soonest(next)
 }
 
 // letGoOne takes the next step with one HPA, and returns in how long the one after it is due; 0: there is none.
-func (r *reconciler) letGoOne(ctx context.Context, member *members.Member, hpa *autoscalingv2.HorizontalPodAutoscaler) time.Duration {
+func (r *reconciler) letGoOne(ctx context.Context, hub string, member *members.Member, hpa *autoscalingv2.HorizontalPodAutoscaler) time.Duration {
 	now := r.now()
-	t := &target{hpa: hpa, replicas: floorNow(hpa), held: hpa.Annotations[record.BaseAnnotation] != ""}
-	t.judgeFloor(now)
+	t := &target{hpa: hpa, replicas: floorNow(hpa), held: hpa.Annotations[record.BaseAnnotation] != "", annotations: hpa.Annotations}
+	t.judgeFloor(hub, now)
 	if t.held || t.paused() {
 		return waitsFor
 	}
 	live := t.own
 	to, over, next := t.share.Floor.Release(live, now)
-	if to == live && !over {
+	if to == live && !over && !t.share.Floor.Lowered.IsZero() {
 		return max(next.Sub(now), atOnce)
 	}
 	timed, cancel := context.WithTimeout(ctx, answerWithin)
@@ -134,7 +167,7 @@ func (r *reconciler) letGoOne(ctx context.Context, member *members.Member, hpa *
 	log := klog.FromContext(ctx).WithValues("member", member.Name(), "hpa", hpa.Name, "from", live, "to", to)
 	switch {
 	case apierrors.IsConflict(err):
-		return atOnce
+		return settled // by then the cache shows what was written
 	case apierrors.IsNotFound(err):
 		return 0
 	case err != nil:
@@ -154,7 +187,7 @@ func floorNow(hpa *autoscalingv2.HorizontalPodAutoscaler) int64 { return orOne(h
 func (t *target) sink(ctx context.Context, member *members.Member, to int64, now time.Time) error {
 	kept := *t.share.Floor
 	kept.Applied, kept.Lowered = to, now
-	share := record.Share{Scale: t.share.Scale, Floor: &kept, Owners: t.share.Owners}
+	share := record.Share{Hub: t.share.Hub, Scale: t.share.Scale, Floor: &kept, Owners: t.share.Owners}
 	_, err := floorPatch{metadata: metadata(share.Format(), nil), minReplicas: &to}.send(ctx, member, t.hpa, record.HubManager)
 	return err
 }
@@ -175,7 +208,7 @@ func (t *target) handBack(ctx context.Context, member *members.Member, to int64,
 	}
 	kept := *t.share.Floor
 	kept.Applied = to
-	share := record.Share{Scale: t.share.Scale, Floor: &kept, Owners: owners}
+	share := record.Share{Hub: t.share.Hub, Scale: t.share.Scale, Floor: &kept, Owners: owners}
 	written, err := floorPatch{metadata: metadata(share.Format(), nil), minReplicas: &to}.send(ctx, member, hpa, record.HubManager)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -53,10 +54,13 @@ func isOlder(a, b *v1alpha1.FederatedScale) bool {
 	return a.CreationTimestamp.Before(&b.CreationTimestamp)
 }
 
-// share says whether some cluster is both's, also of two kinds of one name.
+// share says whether some cluster is both's. The index knows kinds without their groups; a kind's versions are all the same.
 func share(a, b v1alpha1.Federation) bool {
-	if a.Target != b.Target {
-		return false // the index knows kinds without their groups
+	kind := func(t v1alpha1.MemberTarget) schema.GroupKind {
+		return schema.FromAPIVersionAndKind(t.APIVersion, t.Kind).GroupKind()
+	}
+	if kind(a.Target) != kind(b.Target) || a.Target.Name != b.Target.Name {
+		return false
 	}
 	if a.Clusters == nil || b.Clusters == nil {
 		return true

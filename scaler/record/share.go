@@ -14,6 +14,7 @@ import (
 // Share is what is kept on an HPA in a member cluster while the share of a FederatedScale stands in its minReplicas. The
 // zero value is that of an HPA without one.
 type Share struct {
+	Hub    string        // identity of the hub
 	Scale  string        // name of the FederatedScale, which is in the hub's namespace of the same name
 	Floor  *divide.Floor // nil: none
 	Owners []Owner       // who had minReplicas before, to hand it back to
@@ -21,6 +22,7 @@ type Share struct {
 
 // shareText is the annotation's document. People read it, so its words are plain.
 type shareText struct {
+	Hub     string      `json:"hub"`
 	Scale   string      `json:"scale"`
 	Base    *int64      `json:"base"`
 	Applied *int64      `json:"applied"`
@@ -38,13 +40,13 @@ func ParseShare(annotations map[string]string) (Share, error) {
 	}
 	var t shareText
 	err := json.Unmarshal([]byte(text), &t)
-	if err == nil && (t.Scale == "" || t.Base == nil || t.Applied == nil || *t.Base < 0 || *t.Applied < 0) {
-		err = errors.New("scale, base and applied must be there, and no number below 0")
+	if err == nil && (t.Hub == "" || t.Scale == "" || t.Base == nil || t.Applied == nil || *t.Base < 0 || *t.Applied < 0) {
+		err = errors.New("hub, scale, base and applied must be there, and no number below 0")
 	}
 	if err != nil {
 		return Share{}, fmt.Errorf("annotation %s cannot be read, so the HPA's own minReplicas is unknown (%w): set minReplicas to what it shall be, and remove the annotation", FederatedAnnotation, err)
 	}
-	s := Share{Scale: t.Scale, Owners: t.Owners, Floor: &divide.Floor{Base: *t.Base, Applied: *t.Applied, Reverts: t.Reverts}}
+	s := Share{Hub: t.Hub, Scale: t.Scale, Owners: t.Owners, Floor: &divide.Floor{Base: *t.Base, Applied: *t.Applied, Reverts: t.Reverts}}
 	if t.Lowered != nil {
 		s.Floor.Lowered = *t.Lowered
 	}
@@ -53,7 +55,7 @@ func ParseShare(annotations map[string]string) (Share, error) {
 
 // Format returns the annotation of a Share that has a Floor.
 func (s Share) Format() string {
-	t := shareText{Scale: s.Scale, Base: &s.Floor.Base, Applied: &s.Floor.Applied, Reverts: inUTC(s.Floor.Reverts), Owners: s.Owners}
+	t := shareText{Hub: s.Hub, Scale: s.Scale, Base: &s.Floor.Base, Applied: &s.Floor.Applied, Reverts: inUTC(s.Floor.Reverts), Owners: s.Owners}
 	if at := s.Floor.Lowered; !at.IsZero() {
 		at = at.UTC().Truncate(time.Second)
 		t.Lowered = &at

@@ -218,7 +218,7 @@ func TestText(t *testing.T) {
 			"paused by HorizontalPodAutoscaler shop (anna:\nincident).", "plimsoll resume hpa/shop -n live",
 		}},
 		"a share of the hub's": {change: func(h *autoscalingv2.HorizontalPodAutoscaler) {
-			h.Annotations[record.FederatedAnnotation] = `{"scale":"shop","base":1,"applied":2}`
+			h.Annotations[record.FederatedAnnotation] = `{"hub":"h","scale":"shop","base":1,"applied":2}`
 		}, settled: true, want: []string{"is the share of the hub's FederatedScale shop; without it, it was 1"}},
 		"a share that cannot be read": {change: func(h *autoscalingv2.HorizontalPodAutoscaler) {
 			h.Annotations[record.FederatedAnnotation] = "{}"
