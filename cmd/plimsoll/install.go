@@ -71,7 +71,8 @@ func newUninstall(stderr io.Writer) *cobra.Command {
 		Short: "Remove from the cluster what install created",
 		Long: `uninstall stops the scaler and gives every HPA its own bounds back: minReplicas at once, maxReplicas down to what the HPA
 needs now, and where that is more than its own it says so. Nothing is scaled down below what the HPA wants. --dry-run
-shows all of it beforehand; --keep-bounds leaves the bounds as they are.
+shows all of it beforehand; --keep-bounds leaves the bounds as they are. In member clusters nothing changes, as only a scaler
+reaches them: delete Headrooms and FederatedScales with divide: Bounds first, or do by hand what uninstall says of them.
 
 Then it removes the objects that install created, whichever overlay they are of: APIServices first, so that no client
 meets an API without a server. What was there before, or was applied by other means, stays as it is; so does the

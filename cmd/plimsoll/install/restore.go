@@ -106,8 +106,7 @@ func (c *Cluster) restore(ctx context.Context, found []types.NamespacedName, dry
 		}
 		c.tellReleased(released.Changed, dryRun, "HorizontalPodAutoscaler "+key.String(), released.Message)
 	}
-	problems = append(problems, c.restoreWorkloads(ctx, direct, dryRun), c.tellMembers(ctx, direct))
-	return raised, errors.Join(problems...)
+	return raised, errors.Join(append(problems, c.restoreWorkloads(ctx, direct, dryRun))...)
 }
 
 // held are the HPAs on which the scaler has left something.

@@ -67,6 +67,9 @@ func (c *Cluster) letGo(ctx context.Context, goes []*unstructured.Unstructured, 
 		return 0, goes, nil
 	}
 	left = goes
+	if err := c.tellMembers(ctx); err != nil {
+		return 0, nil, fmt.Errorf("nothing was removed: %w", err)
+	}
 	if !options.DryRun {
 		if left, err = c.stopScaler(ctx, goes); err != nil {
 			return 0, nil, fmt.Errorf("no bounds were given back, and nothing else was removed: %w", err)
