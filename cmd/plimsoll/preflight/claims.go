@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/members"
@@ -271,14 +273,50 @@ func (*checker) undivided(s *site, snapshot *capacity.Snapshot, crews []crew) {
 	}
 }
 
+// restChecks say why nothing is written to the members for now, whatever fits there. For a target that the event does not
+// name it is only said.
+func (c *checker) restChecks(t *target, f *federation) []Check {
+	state, all := Warning, []Check(nil)
+	if t.event {
+		state = Short
+		if why, unread := c.Unread[unreadNamespaces]; unread {
+			all = append(all, Check{Check: "target", For: t.name(), State: Unknown, ToDo: fmt.Sprintf(
+				"whether namespace %s is paused is not known (%s); try: kubectl auth can-i get namespaces", f.scale.Namespace, why)})
+		}
+	}
+	if why := f.rests(c.Paused[f.scale.Namespace]); why != "" {
+		all = append(all, Check{Check: "target", For: t.name(), State: state, ToDo: why})
+	}
+	return all
+}
+
 // rests says why nothing is written to the members for now; "" if it is.
-func (f *federation) rests() string {
+func (f *federation) rests(namespacePaused bool) string {
 	name := f.scale.Namespace + "/" + f.scale.Name
 	switch {
 	case f.scale.Annotations[record.PausedAnnotation] == "true":
 		return fmt.Sprintf("the FederatedScale %s is paused, so that nothing is written to the members: remove the annotation %s before the event", name, record.PausedAnnotation)
 	case !f.rule.Enforce:
 		return fmt.Sprintf("the FederatedScale %s only observes, so that nothing is written to the members: set mode: Enforce before the event", name)
+	case namespacePaused:
+		return fmt.Sprintf("namespace %s is paused, so that nothing is written to the members: remove its annotation %s before the event", f.scale.Namespace, record.PausedAnnotation)
+	}
+	if why := takenBy(&f.scale.Status); why != "" {
+		return fmt.Sprintf("the FederatedScale %s may not write: %s", name, strings.TrimSuffix(why, "."))
+	}
+	return ""
+}
+
+// takenBy is what the hub says if another FederatedScale has the target; "" if none has. The condition names only the most
+// urgent of the notes.
+func takenBy(status *v1alpha1.FederatedScaleStatus) string {
+	for _, n := range status.Notes {
+		if n.Reason == v1alpha1.FederatedTargetTaken && n.Cluster == "" {
+			return n.Message
+		}
+	}
+	if ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady); ready != nil && ready.Reason == v1alpha1.FederatedTargetTaken {
+		return ready.Message
 	}
 	return ""
 }

@@ -160,9 +160,7 @@ func (o outcome) worse(than outcome) bool {
 func (c *checker) showDivision(t *target, o outcome) {
 	all := o.shareChecks(c)
 	all = append(all, o.total(c))
-	if why := o.federation.rests(); why != "" {
-		all = append(all, Check{Check: "target", For: t.name(), State: Warning, ToDo: why})
-	}
+	all = append(all, c.restChecks(t, o.federation)...)
 	for _, check := range all {
 		if t.event || check.State != OK {
 			c.add(check)

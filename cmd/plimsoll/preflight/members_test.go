@@ -265,8 +265,54 @@ func TestMembers(t *testing.T) {
 		},
 		"only observing": {
 			floor: 6, change: func(_ *testing.T, w world) { w.scale.Spec.Mode = v1alpha1.ModeObserve },
-			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / warning"},
-			verdict: preflight.OK, says: []string{"set mode: Enforce before the event"},
+			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / short"},
+			verdict: preflight.Short, says: []string{"set mode: Enforce before the event"},
+		},
+		"paused": {
+			floor: 6, change: func(_ *testing.T, w world) { w.scale.Annotations = map[string]string{"plimsoll.dev/paused": "true"} },
+			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / short"},
+			verdict: preflight.Short, says: []string{"the FederatedScale shop/web is paused", "remove the annotation plimsoll.dev/paused before the event"},
+		},
+		"its namespace is paused": {
+			floor: 6, change: func(t *testing.T, w world) {
+				w.Paused = read(t, sale("minReplicas: 1"), "\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop, annotations: {plimsoll.dev/paused: \"true\"}}\n---").Paused
+			},
+			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / short"},
+			verdict: preflight.Short, says: []string{"namespace shop is paused", "remove its annotation plimsoll.dev/paused before the event"},
+		},
+		"another namespace is paused": {
+			floor: 6, change: func(_ *testing.T, w world) { w.Paused["live"], w.Paused["shop"] = true, false },
+			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok"},
+			verdict: preflight.OK,
+		},
+		"no right to the namespace": {
+			floor: 6, change: func(_ *testing.T, w world) { w.Unread["namespaces"] = "forbidden" },
+			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / unknown"},
+			verdict: preflight.Unknown, says: []string{"whether namespace shop is paused is not known (forbidden)", "kubectl auth can-i get namespaces"},
+		},
+		"an older FederatedScale has the target": {
+			floor: 6, change: func(_ *testing.T, w world) {
+				w.scale.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: v1alpha1.FederatedTargetTaken, Message: "FederatedScale old has it: delete one of them."}}
+			},
+			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / short"},
+			verdict: preflight.Short, says: []string{"the FederatedScale shop/web may not write: FederatedScale old has it: delete one of them.\n"},
+		},
+		"something else is more urgent": {
+			floor: 6, change: func(_ *testing.T, w world) {
+				w.scale.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: v1alpha1.FederatedWrongMetricType, Message: "cpu"}}
+				w.scale.Status.Notes = []v1alpha1.FederatedNote{{Reason: v1alpha1.FederatedWrongMetricType, Message: "cpu"}, {Reason: v1alpha1.FederatedTargetTaken, Message: "delete one of them"}}
+			},
+			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / short"},
+			verdict: preflight.Short, says: []string{"may not write: delete one of them"},
+		},
+		"another one that the event does not name rests": {
+			floor: 6, change: func(t *testing.T, w world) {
+				other := read(t, fmt.Sprintf(event, "other", "targetRef: {name: cart}", "minReplicas: 2, rampUp: 30m"), hubHPA("cart", 20))
+				w.Schedules, w.HPAs, w.Scales = other.Event, append(w.HPAs, other.HPAs...), append(w.Scales, scale("cart"))
+				w.Scales[1].Spec.Mode = v1alpha1.ModeObserve
+			},
+			want:    []string{"target shop/cart / warning", "share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok"},
+			verdict: preflight.OK,
 		},
 		"the hub is a member, and has workloads of its own": {
 			floor: 12, change: func(t *testing.T, w world) {

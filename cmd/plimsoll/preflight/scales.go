@@ -13,12 +13,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/members"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
 const kindScale = "FederatedScale"
@@ -79,6 +81,9 @@ func (l *loader) scale(key client.ObjectKey) error {
 	case err != nil:
 		return fmt.Errorf("read the FederatedScale %s: %w", key, err)
 	}
+	if err := l.paused(key.Namespace); err != nil {
+		return err
+	}
 	for i := range l.Scales {
 		one := &l.Scales[i]
 		if one.Namespace != key.Namespace || one.Name != key.Name {
@@ -93,6 +98,25 @@ func (l *loader) scale(key client.ObjectKey) error {
 	}
 	l.Scales = append(l.Scales, stored)
 	l.Workloads = append(l.Workloads, scaleWorkload(&stored))
+	return nil
+}
+
+// paused adds whether a namespace is paused, if the files do not say so.
+func (l *loader) paused(namespace string) error {
+	if _, known := l.Paused[namespace]; known {
+		return nil
+	}
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := l.client.Get(l.ctx, client.ObjectKey{Name: namespace}, object)
+	switch {
+	case apierrors.IsForbidden(err):
+		l.Unread[unreadNamespaces] = err.Error()
+	case err != nil && !apierrors.IsNotFound(err):
+		return fmt.Errorf("read namespace %s to see whether it is paused: %w", namespace, err)
+	case err == nil:
+		l.Paused[namespace] = object.Annotations[record.PausedAnnotation] == "true"
+	}
 	return nil
 }
 
