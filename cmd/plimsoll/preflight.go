@@ -40,7 +40,7 @@ It says when the ramps begin, and warns of floors that jump more than twofold. I
 
 A workload that is divided over member clusters (a FederatedScale, which the event or the HPA of the event scales) is divided
 as the hub would, and looked at in every member: its nodes with what the pods there leave of them (the reserve of a Headroom
-is free: it gives way), the ResourceQuotas of the namespace, and the maxReplicas of the cluster or, with divide: Bounds, of the
+is free: it gives way), the ResourceQuotas and LimitRanges of the namespace, and the maxReplicas of the cluster or, with divide: Bounds, of the
 member's own HPA. What does not fit as divided is passed on as the hub would, and it is said what is missing, where it
 would be moved, and what fits nowhere. Members that are not Healthy, or do not answer, count as full, and as unknown. Members
 are asked with the kubeconfigs of the hub's scaler. --lose says whether it fits without one of them. If nothing would be

@@ -34,6 +34,7 @@ type cluster struct {
 	unknown string // why it is not known what fits there; "": it is
 	shape   shape
 	needs   crew // its pods there
+	untried bool // none of its pods has been let into the namespace there, so that LimitRanges may refuse them
 }
 
 // divide finds the targets that are divided over members, and how.
@@ -208,7 +209,10 @@ func (c *checker) inside(t *target, f *federation, one *cluster) {
 	pods := in.podsOf(workload)
 	one.has, one.bound = pods.all, pods.bound
 	one.needs = crew{target: t, workload: workload, pod: in.podOf(workload, pods)}
-	one.pod = one.needs.pod
+	one.pod, one.untried = one.needs.pod, pods.newest == nil
+	if _, unread := in.NoLimits[found.Namespace]; unread && one.untried {
+		c.note("the LimitRanges of namespace %s in %s may not be listed: a pod of %s is taken as its template says", found.Namespace, one.member.Name, t.name())
+	}
 	one.shape = shapeOn(c.snapshots[one.member.Name], one.pod)
 	one.portion.shape = one.shape.Shape
 	if found.HPA != nil {

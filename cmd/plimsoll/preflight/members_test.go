@@ -13,12 +13,16 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/lint"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/members"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/preflight"
+	"github.com/plimsoll/plimsoll/manifests"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
@@ -64,6 +68,13 @@ func scale(name string) v1alpha1.FederatedScale {
 }
 
 func unknown(m *preflight.Member, why string) { m.Unknown, m.Inside = why, nil }
+
+const limitRange = "\napiVersion: v1\nkind: LimitRange\nmetadata: {name: l, namespace: shop}\nspec: {limits: [%s]}\n---"
+
+// leaveOut makes the shop's template state no request of a resource.
+func leaveOut(m *preflight.Member, resource corev1.ResourceName) {
+	delete(m.Inside.Targets["shop/web"].Template.Spec.Containers[0].Resources.Requests, resource)
+}
 
 const perNode = "affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: web}}}]}},"
 
@@ -128,6 +139,52 @@ func TestMembers(t *testing.T) {
 			},
 			want: []string{"share shop/web in berlin 10/8 short", "share shop/web in paris 5/0 short", "members shop/web 15/8 short"}, verdict: preflight.Short,
 			says: []string{"the container web states none", "7 of 15 replicas of shop/web fit nowhere"},
+		},
+		"a LimitRange in a member that adds requests": {
+			floor: 12, change: func(t *testing.T, w world) {
+				*w.berlin = country(t, "berlin", nodes(1), fmt.Sprintf(limitRange, "{type: Container, defaultRequest: {cpu: 2}}"))
+				*w.paris = country(t, "paris", nodes(1), fmt.Sprintf(limitRange, "{type: Container, default: {cpu: 4}}"))
+				leaveOut(w.paris, "cpu")
+			},
+			want: []string{"share shop/web in berlin 8/8 ok", "share shop/web in paris 4/2 short", "members shop/web 12/10 short"}, verdict: preflight.Short,
+		},
+		"a LimitRange in a member that refuses": {
+			floor: 12, change: func(t *testing.T, w world) {
+				*w.paris = country(t, "paris", nodes(1), fmt.Sprintf(limitRange, "{type: Container, max: {cpu: 500m}}"))
+			},
+			want: []string{"share shop/web in berlin 8/8 ok", "share shop/web in paris 4/4 ok", "limits shop/web in paris / short", "members shop/web 12/12 ok"}, verdict: preflight.Short,
+			says: []string{"in paris LimitRange l allows a container at most 500m of cpu, not 1: such pods of shop/web are refused"},
+		},
+		"a LimitRange in a member that has let one in": {
+			floor: 12, change: func(t *testing.T, w world) {
+				*w.paris = country(t, "paris", nodes(1), fmt.Sprintf(limitRange, "{type: Container, max: {cpu: 500m}}"), pod("a", "n0", "Running"))
+			},
+			want: []string{"share shop/web in berlin 8/8 ok", "share shop/web in paris 4/4 ok", "members shop/web 12/12 ok"}, verdict: preflight.OK,
+		},
+		"a LimitRange in a member that is drained": {
+			floor: 6, change: func(t *testing.T, w world) {
+				*w.paris = country(t, "paris", nodes(1), fmt.Sprintf(limitRange, "{type: Container, max: {cpu: 500m}}"))
+				w.paris.Spec.Drain = true
+			},
+			want: []string{"share shop/web in berlin 6/6 ok", "members shop/web 6/6 ok"}, verdict: preflight.OK,
+		},
+		"no right to LimitRanges, and no requests": {
+			floor: 12, change: func(_ *testing.T, w world) {
+				for _, m := range []*preflight.Member{w.berlin, w.paris} {
+					m.Inside.NoLimits = map[string]string{"shop": "no, " + m.Name}
+				}
+				leaveOut(w.paris, "memory")
+			},
+			want: []string{"share shop/web in berlin 8/8 ok", "share shop/web in paris 4/4 ok", "limits shop/web in paris / unknown", "members shop/web 12/12 ok"}, verdict: preflight.Unknown,
+			says: []string{"its container web states no request of memory", "lacks the right to list limitranges", "(no, paris)", "the LimitRanges of namespace shop in berlin may not be listed"},
+		},
+		"no right to LimitRanges, and a pod that shows what they add": {
+			floor: 12, change: func(t *testing.T, w world) {
+				*w.paris = country(t, "paris", nodes(1), pod("a", "n0", "Running"))
+				w.paris.Inside.NoLimits = map[string]string{"shop": "no"}
+				leaveOut(w.paris, "memory")
+			},
+			want: []string{"share shop/web in berlin 8/8 ok", "share shop/web in paris 4/4 ok", "members shop/web 12/12 ok"}, verdict: preflight.OK,
 		},
 		"memory, and the nodes' number of pods": {
 			floor: 30, change: func(t *testing.T, w world) {
@@ -360,6 +417,28 @@ func TestMembers(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, len(w.Members) > 0, strings.Contains(string(data), `"divisions":[{"target":"shop/web","federatedScale":"shop/web"`))
 		})
+	}
+}
+
+// What is listed in members is what manifests/member lets the hub's account list.
+func TestRightsInMembers(t *testing.T) {
+	objects, err := manifests.Render("member")
+	require.NoError(t, err)
+	granted := map[string]bool{}
+	for _, object := range objects {
+		if object.GetKind() != "ClusterRole" || object.GetName() != "plimsoll-hub" {
+			continue
+		}
+		role := &rbacv1.ClusterRole{}
+		require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, role))
+		for _, rule := range role.Rules {
+			for _, resource := range rule.Resources {
+				granted[resource] = granted[resource] || slices.Contains(rule.Verbs, "list")
+			}
+		}
+	}
+	for _, resource := range []string{"nodes", "pods", "resourcequotas", "limitranges", "deployments", "statefulsets", "horizontalpodautoscalers"} {
+		require.True(t, granted[resource], resource)
 	}
 }
 

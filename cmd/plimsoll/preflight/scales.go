@@ -44,6 +44,8 @@ type Inside struct {
 	// FederatedScale.
 	Targets  map[string]*members.Target
 	NoTarget map[string]error
+	// NoLimits are the namespaces whose LimitRanges the hub's account may not list there, and the answer to it.
+	NoLimits map[string]string
 }
 
 // scaleWorkload stands for what a FederatedScale divides, which has no pods in the hub.
@@ -152,10 +154,10 @@ func (w *World) LoadMembers(ctx context.Context, hub client.Client, o members.Op
 	return nil
 }
 
-// look reads a member. The hub's account may not read LimitRanges there by default: without them a pod that does not run
-// yet is taken as its template says.
+// look reads a member. Members of before there was the right to list LimitRanges refuse it: then a pod that does not run
+// yet is taken as its template says, which is not enough if that leaves requests out.
 func (w *World) look(ctx context.Context, member client.Reader) (*Inside, error) {
-	in := &Inside{World: &World{}, Targets: map[string]*members.Target{}, NoTarget: map[string]error{}}
+	in := &Inside{World: &World{}, Targets: map[string]*members.Target{}, NoTarget: map[string]error{}, NoLimits: map[string]string{}}
 	l := loader{World: in.World, ctx: ctx, client: member}
 	var nodes corev1.NodeList
 	if err := l.list(&nodes, "", func() { in.Nodes = append(in.Nodes, nodes.Items...) }); err != nil {
@@ -183,11 +185,19 @@ func (w *World) look(ctx context.Context, member client.Reader) (*Inside, error)
 		if err := l.around(namespace); err != nil {
 			return nil, err
 		}
+		var limits corev1.LimitRangeList
+		err := l.list(&limits, namespace, func() { in.Limits = append(in.Limits, limits.Items...) })
+		switch {
+		case apierrors.IsForbidden(err):
+			in.NoLimits[namespace] = err.Error()
+		case err != nil:
+			return nil, fmt.Errorf("list the LimitRanges of namespace %s: %w", namespace, err)
+		}
 	}
 	return in, nil
 }
 
-// around reads what limits pods in a namespace of a member, and who scales there.
+// around reads the quotas of a namespace of a member, and who scales there.
 func (l *loader) around(namespace string) error {
 	var quotas corev1.ResourceQuotaList
 	if err := l.list(&quotas, namespace, func() { l.Quotas = append(l.Quotas, quotas.Items...) }); err != nil {
@@ -196,11 +206,6 @@ func (l *loader) around(namespace string) error {
 	var hpas autoscalingv2.HorizontalPodAutoscalerList
 	if err := l.list(&hpas, namespace, func() { l.HPAs = append(l.HPAs, hpas.Items...) }); err != nil {
 		return fmt.Errorf("list the HPAs of namespace %s: %w", namespace, err)
-	}
-	var limits corev1.LimitRangeList
-	err := l.list(&limits, namespace, func() { l.Limits = append(l.Limits, limits.Items...) })
-	if err != nil && !apierrors.IsForbidden(err) {
-		return fmt.Errorf("list the LimitRanges of namespace %s: %w", namespace, err)
 	}
 	return nil
 }
