@@ -40,10 +40,12 @@ It says when the ramps begin, and warns of floors that jump more than twofold. I
 
 A workload that is divided over member clusters (a FederatedScale, which the event or the HPA of the event scales) is divided
 as the hub would, and looked at in every member: its nodes with what the pods there leave of them (the reserve of a Headroom
-is free: it gives way), the ResourceQuotas of the namespace, and the maxReplicas of the cluster or, with divide: Bounds, of the
+is free: it gives way), the ResourceQuotas and LimitRanges of the namespace, and the maxReplicas of the cluster or, with divide: Bounds, of the
 member's own HPA. What does not fit as divided is passed on as the hub would, and it is said what is missing, where it
 would be moved, and what fits nowhere. Members that are not Healthy, or do not answer, count as full, and as unknown. Members
-are asked with the kubeconfigs of the hub's scaler. --lose says whether it fits without one of them.
+are asked with the kubeconfigs of the hub's scaler. --lose says whether it fits without one of them. If nothing would be
+written to the members on the day, that is short too: a FederatedScale that is paused, or whose namespace is, that only
+observes, or whose target another one has.
 
 Objects in the files win over those of the cluster: an HPA or a Deployment that is to change goes there too. With
 --offline only the files count: give HPAs, Deployments, and for the nodes' check the output of
@@ -51,7 +53,8 @@ Objects in the files win over those of the cluster: an HPA or a Deployment that 
 
 The exit code is 0 if it fits, 1 if it does not or if a check could not be made, 2 if the files or flags are wrong.
 It needs to list scaleschedules, horizontalpodautoscalers, pods, nodes, resourcequotas and limitranges; for divided
-workloads also to get federatedscales, to list memberclusters, and to get secrets in the namespace of the members' kubeconfigs.
+workloads also to get federatedscales and namespaces, to list memberclusters, and to get secrets in the namespace of the
+members' kubeconfigs.
 What may not be read makes a check unknown, never ok.`,
 		Example: `  plimsoll preflight -f event.yaml
   plimsoll preflight -f event.yaml -f hpa.yaml --at 2026-11-11T00:00:00+08:00 -o json

@@ -36,7 +36,8 @@ func newSimulate(stderr io.Writer) *cobra.Command {
 		Long: `simulate takes what the member clusters have at this moment and says what would happen: if one of them were lost, where
 its replicas would go and whether they fit; or if all divided workloads surged together, whether the additional replicas fit
 at once. The reserve counts as free: it is there for that. What fits only on nodes that a member's node groups may still add
-needs nodes: it would wait for minutes.
+needs nodes: it would wait for minutes. No cluster gets more than the ResourceQuotas of the workload's namespace there, its
+maxReplicas and, with divide: Bounds, the maxReplicas of its own HPA let through; one that is being drained gets nothing.
 
 Members are asked with the kubeconfigs of the hub's scaler, and the servers of their node groups with its certificates, so you
 need the right to read Secrets in their namespace, and a way to those servers. A member that does not answer counts as full, and

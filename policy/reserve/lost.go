@@ -4,6 +4,7 @@ package reserve
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/plimsoll/plimsoll/policy/divide"
 	"github.com/plimsoll/plimsoll/policy/fit"
@@ -48,8 +49,8 @@ type losing struct {
 	out       []Moved
 }
 
-// ifLost divides the workloads over the surviving clusters as the failover would. Where the nodes take less than the
-// division gives, the cluster is full, and its seats go on by the same sequence. What is said to fit was placed, all
+// ifLost divides the workloads over the surviving clusters as the failover would. Where the nodes, and the quotas
+// that workloads share, take less than the division gives, the cluster is full, and its seats go on by the same sequence. What is said to fit was placed, all
 // workloads together, the reserve's room included.
 func ifLost(cluster string, clusters []Cluster, rooms []room, workloads []Workload) (Loss, error) {
 	l := losing{cluster: cluster, alive: map[string]bool{}}
@@ -98,16 +99,16 @@ func (l *losing) route() (bool, error) {
 	}
 	again := false
 	for j, c := range l.survivors {
-		wanted := make([]fit.Demand, len(l.workloads))
+		wanted, left := make([]fit.Demand, len(l.workloads)), maps.Clone(c.Quota)
 		for i, w := range l.workloads {
 			in := w.In[c.Name]
-			wanted[i] = fit.Demand{Shape: l.rooms[j].shape(in.Shape), Count: gains[i][c.Name]}
+			wanted[i] = fit.Demand{Shape: l.rooms[j].shape(in.Shape), Count: take(left, in.Quota, gains[i][c.Name])}
 		}
 		for i, placed := range fit.Place(l.rooms[j].nodes, wanted, fit.Spread) {
 			if placed.Placed > 0 {
 				l.out[i].To[c.Name] = placed.Placed
 			}
-			if placed.Placed < wanted[i].Count {
+			if placed.Placed < gains[i][c.Name] {
 				l.full[i][c.Name], again = l.workloads[i].In[c.Name].Replicas+placed.Placed, true
 			}
 		}
@@ -148,7 +149,10 @@ func (l *losing) gains(i int, w Workload) (map[string]int64, error) {
 
 // grow places what did not fit on the nodes that a cluster may add.
 func (l *losing) grow(c Cluster) {
-	wanted := make([]fit.Demand, len(l.workloads))
+	wanted, left := make([]fit.Demand, len(l.workloads)), maps.Clone(c.Quota)
+	for i, w := range l.workloads {
+		take(left, w.In[c.Name].Quota, l.out[i].To[c.Name])
+	}
 	for i, w := range l.workloads {
 		m := l.out[i]
 		in, there := w.In[c.Name]
@@ -157,7 +161,8 @@ func (l *losing) grow(c Cluster) {
 		}
 		shape := in.Shape
 		shape.Nodes = in.New
-		wanted[i] = fit.Demand{Shape: shape, Count: max(min(m.Replicas-m.Fit-m.NeedNodes, w.room(c.Name)-m.To[c.Name]), 0)}
+		more := max(min(m.Replicas-m.Fit-m.NeedNodes, w.room(c.Name)-m.To[c.Name]), 0)
+		wanted[i] = fit.Demand{Shape: shape, Count: take(left, in.Quota, more)}
 	}
 	for i, placed := range fit.Place(c.New, wanted, fit.Pack) {
 		l.out[i].NeedNodes += placed.Placed

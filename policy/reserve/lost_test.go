@@ -73,6 +73,33 @@ func TestIfLost(t *testing.T) {
 	}
 }
 
+// Two workloads of a namespace have one quota between them, on the nodes there are and on those that may come.
+func TestLossesShareQuotas(t *testing.T) {
+	for _, test := range []struct {
+		nodes         int64 // free cores of west for pods of one core
+		fit, homeless int64 // of both
+		needNodes     int64
+	}{{nodes: 40, fit: 7, homeless: 5}, {nodes: 4, fit: 4, needNodes: 3, homeless: 5}} {
+		clusters, w := shop()
+		clusters[1].Nodes = []reserve.Node{{Allocatable: fit.Resources{"cpu": test.nodes * 1000, "memory": 1000}, Pods: 110}}
+		clusters[1].New = []fit.Node{{Free: fit.Resources{"cpu": 40000, "memory": 1000}, Pods: 110}}
+		clusters[1].Quota = fit.Resources{"pods": 7}
+		in := w.In["west"]
+		in.Quota = fit.Resources{"pods": 1}
+		w.In["west"] = in
+		other := w
+		other.Name = "other"
+		p, err := reserve.Decide(clusters, []reserve.Workload{w, other}, reserve.Options{}, noon)
+		require.NoError(t, err)
+		sum := reserve.Moved{}
+		for _, m := range p.Losses[0].Workloads {
+			sum.Fit, sum.NeedNodes, sum.Homeless = sum.Fit+m.Fit, sum.NeedNodes+m.NeedNodes, sum.Homeless+m.Homeless
+		}
+		require.Equal(t, reserve.Moved{Fit: test.fit, NeedNodes: test.needNodes, Homeless: test.homeless}, sum)
+		require.Equal(t, reserve.DoesNotFit, p.Losses[0].Verdict)
+	}
+}
+
 // If a cluster dies every one of its replicas is accounted for, what fits fits, limits hold, and nobody is called
 // homeless while some survivor that may take it has room left for it.
 func TestLossesHold(t *testing.T) {
@@ -82,7 +109,7 @@ func TestLossesHold(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, p.Losses, len(w.clusters))
 		for _, l := range p.Losses {
-			used := map[string]fit.Resources{}
+			used, counted := map[string]fit.Resources{}, map[string]fit.Resources{}
 			homeless, waiting := int64(0), int64(0)
 			for _, m := range l.Workloads {
 				require.Equal(t, m.Replicas, m.Fit+m.NeedNodes+m.Homeless)
@@ -91,6 +118,7 @@ func TestLossesHold(t *testing.T) {
 				sum, load := int64(0), load(w, m.Workload)
 				for to, n := range m.To {
 					require.NotEqual(t, l.Cluster, to)
+					counted[to] = counted[to].Add(load.In[to].Quota.Times(n))
 					sum, used[to] = sum+n, used[to].Add(load.In[to].Shape.Requests.Times(n))
 					for _, c := range load.Clusters {
 						if c.Name == to && c.Max != nil {
@@ -103,6 +131,9 @@ func TestLossesHold(t *testing.T) {
 			require.Equal(t, homeless > 0, l.Verdict == reserve.DoesNotFit)
 			require.Equal(t, homeless == 0 && waiting == 0, l.Verdict == reserve.Fits)
 			for _, c := range w.clusters {
+				for name, left := range c.Quota {
+					require.LessOrEqual(t, counted[c.Name][name], max(left, 0), "workloads share it")
+				}
 				for name, amount := range used[c.Name] {
 					require.LessOrEqual(t, amount, reserve.BaseOf(c.Nodes).Free[name])
 				}

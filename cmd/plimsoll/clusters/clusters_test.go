@@ -5,15 +5,19 @@ package clusters
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/plimsoll/plimsoll/cmd/plimsoll/members"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/capacity"
 )
@@ -100,12 +104,86 @@ func world(t *testing.T, h *Hub, nodes map[string]int, perNode int64) *World {
 			one.Spec.NodeName = all[int64(p)/perNode].Name
 			pods = append(pods, one)
 		}
-		podOf := func(context.Context, string, v1alpha1.Federation) (*corev1.Pod, error) {
-			return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "live"}, Spec: pod.Spec}, nil
-		}
-		w.members[c.Name] = &inside{snapshot: capacity.New(all, pods), podOf: podOf}
+		w.members[c.Name] = &inside{snapshot: capacity.New(all, pods), target: there(&members.Target{
+			NamespacedName: types.NamespacedName{Namespace: "live", Name: "shop"}, Kind: "Deployment", Template: pod,
+		}, nil)}
 	}
 	return w
+}
+
+func there(target *members.Target, err error) func(context.Context, string, v1alpha1.Federation) (*members.Target, error) {
+	return func(context.Context, string, v1alpha1.Federation) (*members.Target, error) { return target, err }
+}
+
+// podsQuota is a quota on the number of pods of a namespace.
+func podsQuota(namespace, hard, used string) corev1.ResourceQuota {
+	amount := func(n string) corev1.ResourceList {
+		return corev1.ResourceList{corev1.ResourcePods: resource.MustParse(n)}
+	}
+	return corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "few"}, Status: corev1.ResourceQuotaStatus{Hard: amount(hard), Used: amount(used)}}
+}
+
+// There is room for everything on the nodes of both clusters; something else says that not all of it may go there. Berlin has
+// six replicas and paris two.
+func TestSimulateWithLimits(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(w *World)
+		lost   int64 // of the six of berlin, those that paris takes
+		surged int64 // of eight more, those that fit
+		says   string
+	}{
+		{"none", func(*World) {}, 6, 8, "All of it fits"},
+		{"a quota", func(w *World) { w.members["paris"].quotas = []corev1.ResourceQuota{podsQuota("live", "7", "2")} }, 5, 8, "It does not all fit"},
+		{"quotas everywhere", func(w *World) {
+			w.members["berlin"].quotas = []corev1.ResourceQuota{podsQuota("live", "8", "6")}
+			w.members["paris"].quotas = []corev1.ResourceQuota{podsQuota("live", "3", "2")}
+		}, 1, 2, "It does not all fit"}, // by the weights paris is to have a third one now
+		{"a quota that is used up", func(w *World) { w.members["paris"].quotas = []corev1.ResourceQuota{podsQuota("live", "2", "3")} }, 0, 8, "It does not all fit"},
+		{"a quota of another namespace", func(w *World) { w.members["paris"].quotas = []corev1.ResourceQuota{podsQuota("test", "2", "2")} }, 6, 8, "All of it fits"},
+		{"paris is drained", func(w *World) { w.Hub.Members[1].Spec.Drain = true }, 0, 8, "It does not all fit"},
+		{"the maxReplicas of the HPA in paris", func(w *World) { bounded(w, "paris", 6) }, 4, 8, "It does not all fit"},
+		{"a lower one of the cluster", func(w *World) {
+			bounded(w, "paris", 6)
+			w.Hub.Scales[0].Spec.Clusters = []v1alpha1.FederatedCluster{{Name: "berlin"}, {Name: "paris", MaxReplicas: new(int32(3))}}
+		}, 1, 8, "It does not all fit"},
+		{"it is not there", func(w *World) {
+			w.members["paris"].target = there(nil, fmt.Errorf("there is no Deployment shop: %w", members.ErrNotThere))
+		}, 0, 8, "Not exact: live/shop in paris: there is no Deployment shop"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := twoClusters()
+			h.Members[1].Status.State = v1alpha1.MemberHealthy
+			w := world(t, h, map[string]int{"berlin": 8, "paris": 8}, 5)
+			test.change(w)
+			answer, err := Simulate(context.Background(), w, Question{Lose: "berlin"}, now)
+			require.NoError(t, err)
+			require.Equal(t, test.lost, answer.Workloads[0].Fit)
+			require.Equal(t, 6-test.lost, answer.Workloads[0].Homeless)
+			require.Equal(t, test.lost == 6, answer.Verdict == "Fits")
+			require.Contains(t, AnswerText(answer, View{Now: now, Width: 1000}), test.says)
+			answer, err = Simulate(context.Background(), w, Question{Surge: 100}, now)
+			require.NoError(t, err)
+			require.Equal(t, test.surged, answer.Workloads[0].Fit)
+			require.Equal(t, test.surged == 8, answer.Verdict == "Fits")
+		})
+	}
+}
+
+// bounded makes the shop's minReplicas be divided, and gives it an HPA in a member.
+func bounded(w *World, member string, most int32) {
+	w.Hub.Scales[0].Spec.Divide = v1alpha1.DivideBounds
+	target, _ := w.members[member].target(context.Background(), "", v1alpha1.Federation{})
+	target.HPA = &autoscalingv2.HorizontalPodAutoscaler{Spec: autoscalingv2.HorizontalPodAutoscalerSpec{MaxReplicas: most}}
+}
+
+// A member's quotas are read of the namespaces of the workloads only, each once.
+func TestNamespaces(t *testing.T) {
+	h := twoClusters()
+	for _, namespace := range []string{"test", "live"} {
+		h.Scales = append(h.Scales, v1alpha1.FederatedScale{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "other"}})
+	}
+	require.Equal(t, []string{"live", "test"}, h.namespaces())
 }
 
 func TestSimulateALoss(t *testing.T) {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/members"
@@ -32,6 +34,7 @@ type cluster struct {
 	unknown string // why it is not known what fits there; "": it is
 	shape   shape
 	needs   crew // its pods there
+	untried bool // none of its pods has been let into the namespace there, so that LimitRanges may refuse them
 }
 
 // divide finds the targets that are divided over members, and how.
@@ -206,7 +209,10 @@ func (c *checker) inside(t *target, f *federation, one *cluster) {
 	pods := in.podsOf(workload)
 	one.has, one.bound = pods.all, pods.bound
 	one.needs = crew{target: t, workload: workload, pod: in.podOf(workload, pods)}
-	one.pod = one.needs.pod
+	one.pod, one.untried = one.needs.pod, pods.newest == nil
+	if _, unread := in.NoLimits[found.Namespace]; unread && one.untried {
+		c.note("the LimitRanges of namespace %s in %s may not be listed: a pod of %s is taken as its template says", found.Namespace, one.member.Name, t.name())
+	}
 	one.shape = shapeOn(c.snapshots[one.member.Name], one.pod)
 	one.portion.shape = one.shape.Shape
 	if found.HPA != nil {
@@ -271,14 +277,50 @@ func (*checker) undivided(s *site, snapshot *capacity.Snapshot, crews []crew) {
 	}
 }
 
+// restChecks say why nothing is written to the members for now, whatever fits there. For a target that the event does not
+// name it is only said.
+func (c *checker) restChecks(t *target, f *federation) []Check {
+	state, all := Warning, []Check(nil)
+	if t.event {
+		state = Short
+		if why, unread := c.Unread[unreadNamespaces]; unread {
+			all = append(all, Check{Check: "target", For: t.name(), State: Unknown, ToDo: fmt.Sprintf(
+				"whether namespace %s is paused is not known (%s); try: kubectl auth can-i get namespaces", f.scale.Namespace, why)})
+		}
+	}
+	if why := f.rests(c.Paused[f.scale.Namespace]); why != "" {
+		all = append(all, Check{Check: "target", For: t.name(), State: state, ToDo: why})
+	}
+	return all
+}
+
 // rests says why nothing is written to the members for now; "" if it is.
-func (f *federation) rests() string {
+func (f *federation) rests(namespacePaused bool) string {
 	name := f.scale.Namespace + "/" + f.scale.Name
 	switch {
 	case f.scale.Annotations[record.PausedAnnotation] == "true":
 		return fmt.Sprintf("the FederatedScale %s is paused, so that nothing is written to the members: remove the annotation %s before the event", name, record.PausedAnnotation)
 	case !f.rule.Enforce:
 		return fmt.Sprintf("the FederatedScale %s only observes, so that nothing is written to the members: set mode: Enforce before the event", name)
+	case namespacePaused:
+		return fmt.Sprintf("namespace %s is paused, so that nothing is written to the members: remove its annotation %s before the event", f.scale.Namespace, record.PausedAnnotation)
+	}
+	if why := takenBy(&f.scale.Status); why != "" {
+		return fmt.Sprintf("the FederatedScale %s may not write: %s", name, strings.TrimSuffix(why, "."))
+	}
+	return ""
+}
+
+// takenBy is what the hub says if another FederatedScale has the target; "" if none has. The condition names only the most
+// urgent of the notes.
+func takenBy(status *v1alpha1.FederatedScaleStatus) string {
+	for _, n := range status.Notes {
+		if n.Reason == v1alpha1.FederatedTargetTaken && n.Cluster == "" {
+			return n.Message
+		}
+	}
+	if ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady); ready != nil && ready.Reason == v1alpha1.FederatedTargetTaken {
+		return ready.Message
 	}
 	return ""
 }

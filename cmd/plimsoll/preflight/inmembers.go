@@ -160,9 +160,7 @@ func (o outcome) worse(than outcome) bool {
 func (c *checker) showDivision(t *target, o outcome) {
 	all := o.shareChecks(c)
 	all = append(all, o.total(c))
-	if why := o.federation.rests(); why != "" {
-		all = append(all, Check{Check: "target", For: t.name(), State: Warning, ToDo: why})
-	}
+	all = append(all, c.restChecks(t, o.federation)...)
 	for _, check := range all {
 		if t.event || check.State != OK {
 			c.add(check)
@@ -188,8 +186,33 @@ func (o outcome) shareChecks(c *checker) []Check {
 			check.State, check.ToDo = o.short(i), o.shareToDo(i)
 		}
 		all = append(all, check)
+		if limits, some := one.limitsCheck(o.claim.name); some && !p.lost {
+			all = append(all, limits)
+		}
 	}
 	return all
+}
+
+// limitsCheck says whether LimitRanges of a member refuse a workload's pods; false if nothing speaks for it.
+func (one *cluster) limitsCheck(name string) (Check, bool) {
+	if !one.untried || one.pod == nil {
+		return Check{}, false
+	}
+	member, namespace := one.member.Name, one.pod.Namespace
+	check := Check{Check: "limits", For: name + " in " + member, Member: member, State: Short}
+	if broken := outside(&one.pod.Spec, one.member.Inside.limitsOf(namespace)); broken != "" {
+		check.ToDo = fmt.Sprintf("in %s %s: such pods of %s are refused; change the pods or the LimitRange", member, broken, name)
+		return check, true
+	}
+	why, unread := one.member.Inside.NoLimits[namespace]
+	container, resource := leftOut(&one.pod.Spec)
+	if !unread || container == "" {
+		return Check{}, false
+	}
+	check.State = Unknown
+	check.ToDo = fmt.Sprintf("what a pod of %s requests in %s is not known, because its container %s states no request of %s, and the hub's account there lacks the right to list limitranges, "+
+		"which may add one (%s): grant it, as manifests/member/rbac.yaml does, or state the requests", name, member, container, resource, why)
+	return check, true
 }
 
 // short is the state of a share that does not fit.

@@ -178,7 +178,7 @@ func TestRealMembers(t *testing.T) {
 	t.Run("who may not read the kubeconfigs", func(t *testing.T) {
 		for _, manifest := range []string{
 			`{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: looks}, rules: [{apiGroups: ["", autoscaling, plimsoll.dev],
-				resources: [pods, nodes, resourcequotas, limitranges, horizontalpodautoscalers, scaleschedules, federatedscales, memberclusters], verbs: [get, list]}]}`,
+				resources: [pods, nodes, namespaces, resourcequotas, limitranges, horizontalpodautoscalers, scaleschedules, federatedscales, memberclusters], verbs: [get, list]}]}`,
 			`{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: looks}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: looks},
 				subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: ann}]}`,
 		} {
@@ -189,6 +189,19 @@ func TestRealMembers(t *testing.T) {
 		r := c.ask(t, config, 6, "")
 		require.Equal(t, []string{"members all / unknown", "share shop/web in berlin 4/2 unknown", "share shop/web in paris 2/1 unknown", "members shop/web 6/3 unknown"}, states(r)[1:])
 		require.Contains(t, r.Checks[1].ToDo, "the right to get secrets in namespace plimsoll-members")
+	})
+	t.Run("the hub's namespace is paused", func(t *testing.T) {
+		pause := func(value string) {
+			namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
+			patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"plimsoll.dev/paused":`+value+`}}}`))
+			require.NoError(t, c.hub.Client.Patch(t.Context(), namespace, patch))
+		}
+		pause(`"true"`)
+		r := c.ask(t, admin, 6, "")
+		require.Equal(t, []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / short"}, states(r)[1:])
+		require.Equal(t, preflight.Short, r.Verdict)
+		pause("null")
+		require.Equal(t, preflight.OK, c.ask(t, admin, 6, "").Verdict)
 	})
 	t.Run("it is moved, as the hub then does", func(t *testing.T) {
 		r := c.ask(t, admin, 9, "")

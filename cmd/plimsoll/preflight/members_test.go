@@ -13,12 +13,16 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/lint"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/members"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/preflight"
+	"github.com/plimsoll/plimsoll/manifests"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
@@ -64,6 +68,13 @@ func scale(name string) v1alpha1.FederatedScale {
 }
 
 func unknown(m *preflight.Member, why string) { m.Unknown, m.Inside = why, nil }
+
+const limitRange = "\napiVersion: v1\nkind: LimitRange\nmetadata: {name: l, namespace: shop}\nspec: {limits: [%s]}\n---"
+
+// leaveOut makes the shop's template state no request of a resource.
+func leaveOut(m *preflight.Member, resource corev1.ResourceName) {
+	delete(m.Inside.Targets["shop/web"].Template.Spec.Containers[0].Resources.Requests, resource)
+}
 
 const perNode = "affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: web}}}]}},"
 
@@ -128,6 +139,52 @@ func TestMembers(t *testing.T) {
 			},
 			want: []string{"share shop/web in berlin 10/8 short", "share shop/web in paris 5/0 short", "members shop/web 15/8 short"}, verdict: preflight.Short,
 			says: []string{"the container web states none", "7 of 15 replicas of shop/web fit nowhere"},
+		},
+		"a LimitRange in a member that adds requests": {
+			floor: 12, change: func(t *testing.T, w world) {
+				*w.berlin = country(t, "berlin", nodes(1), fmt.Sprintf(limitRange, "{type: Container, defaultRequest: {cpu: 2}}"))
+				*w.paris = country(t, "paris", nodes(1), fmt.Sprintf(limitRange, "{type: Container, default: {cpu: 4}}"))
+				leaveOut(w.paris, "cpu")
+			},
+			want: []string{"share shop/web in berlin 8/8 ok", "share shop/web in paris 4/2 short", "members shop/web 12/10 short"}, verdict: preflight.Short,
+		},
+		"a LimitRange in a member that refuses": {
+			floor: 12, change: func(t *testing.T, w world) {
+				*w.paris = country(t, "paris", nodes(1), fmt.Sprintf(limitRange, "{type: Container, max: {cpu: 500m}}"))
+			},
+			want: []string{"share shop/web in berlin 8/8 ok", "share shop/web in paris 4/4 ok", "limits shop/web in paris / short", "members shop/web 12/12 ok"}, verdict: preflight.Short,
+			says: []string{"in paris LimitRange l allows a container at most 500m of cpu, not 1: such pods of shop/web are refused"},
+		},
+		"a LimitRange in a member that has let one in": {
+			floor: 12, change: func(t *testing.T, w world) {
+				*w.paris = country(t, "paris", nodes(1), fmt.Sprintf(limitRange, "{type: Container, max: {cpu: 500m}}"), pod("a", "n0", "Running"))
+			},
+			want: []string{"share shop/web in berlin 8/8 ok", "share shop/web in paris 4/4 ok", "members shop/web 12/12 ok"}, verdict: preflight.OK,
+		},
+		"a LimitRange in a member that is drained": {
+			floor: 6, change: func(t *testing.T, w world) {
+				*w.paris = country(t, "paris", nodes(1), fmt.Sprintf(limitRange, "{type: Container, max: {cpu: 500m}}"))
+				w.paris.Spec.Drain = true
+			},
+			want: []string{"share shop/web in berlin 6/6 ok", "members shop/web 6/6 ok"}, verdict: preflight.OK,
+		},
+		"no right to LimitRanges, and no requests": {
+			floor: 12, change: func(_ *testing.T, w world) {
+				for _, m := range []*preflight.Member{w.berlin, w.paris} {
+					m.Inside.NoLimits = map[string]string{"shop": "no, " + m.Name}
+				}
+				leaveOut(w.paris, "memory")
+			},
+			want: []string{"share shop/web in berlin 8/8 ok", "share shop/web in paris 4/4 ok", "limits shop/web in paris / unknown", "members shop/web 12/12 ok"}, verdict: preflight.Unknown,
+			says: []string{"its container web states no request of memory", "lacks the right to list limitranges", "(no, paris)", "the LimitRanges of namespace shop in berlin may not be listed"},
+		},
+		"no right to LimitRanges, and a pod that shows what they add": {
+			floor: 12, change: func(t *testing.T, w world) {
+				*w.paris = country(t, "paris", nodes(1), pod("a", "n0", "Running"))
+				w.paris.Inside.NoLimits = map[string]string{"shop": "no"}
+				leaveOut(w.paris, "memory")
+			},
+			want: []string{"share shop/web in berlin 8/8 ok", "share shop/web in paris 4/4 ok", "members shop/web 12/12 ok"}, verdict: preflight.OK,
 		},
 		"memory, and the nodes' number of pods": {
 			floor: 30, change: func(t *testing.T, w world) {
@@ -265,8 +322,54 @@ func TestMembers(t *testing.T) {
 		},
 		"only observing": {
 			floor: 6, change: func(_ *testing.T, w world) { w.scale.Spec.Mode = v1alpha1.ModeObserve },
-			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / warning"},
-			verdict: preflight.OK, says: []string{"set mode: Enforce before the event"},
+			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / short"},
+			verdict: preflight.Short, says: []string{"set mode: Enforce before the event"},
+		},
+		"paused": {
+			floor: 6, change: func(_ *testing.T, w world) { w.scale.Annotations = map[string]string{"plimsoll.dev/paused": "true"} },
+			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / short"},
+			verdict: preflight.Short, says: []string{"the FederatedScale shop/web is paused", "remove the annotation plimsoll.dev/paused before the event"},
+		},
+		"its namespace is paused": {
+			floor: 6, change: func(t *testing.T, w world) {
+				w.Paused = read(t, sale("minReplicas: 1"), "\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop, annotations: {plimsoll.dev/paused: \"true\"}}\n---").Paused
+			},
+			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / short"},
+			verdict: preflight.Short, says: []string{"namespace shop is paused", "remove its annotation plimsoll.dev/paused before the event"},
+		},
+		"another namespace is paused": {
+			floor: 6, change: func(_ *testing.T, w world) { w.Paused["live"], w.Paused["shop"] = true, false },
+			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok"},
+			verdict: preflight.OK,
+		},
+		"no right to the namespace": {
+			floor: 6, change: func(_ *testing.T, w world) { w.Unread["namespaces"] = "forbidden" },
+			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / unknown"},
+			verdict: preflight.Unknown, says: []string{"whether namespace shop is paused is not known (forbidden)", "kubectl auth can-i get namespaces"},
+		},
+		"an older FederatedScale has the target": {
+			floor: 6, change: func(_ *testing.T, w world) {
+				w.scale.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: v1alpha1.FederatedTargetTaken, Message: "FederatedScale old has it: delete one of them."}}
+			},
+			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / short"},
+			verdict: preflight.Short, says: []string{"the FederatedScale shop/web may not write: FederatedScale old has it: delete one of them.\n"},
+		},
+		"something else is more urgent": {
+			floor: 6, change: func(_ *testing.T, w world) {
+				w.scale.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: v1alpha1.FederatedWrongMetricType, Message: "cpu"}}
+				w.scale.Status.Notes = []v1alpha1.FederatedNote{{Reason: v1alpha1.FederatedWrongMetricType, Message: "cpu"}, {Reason: v1alpha1.FederatedTargetTaken, Message: "delete one of them"}}
+			},
+			want:    []string{"share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok", "target shop/web / short"},
+			verdict: preflight.Short, says: []string{"may not write: delete one of them"},
+		},
+		"another one that the event does not name rests": {
+			floor: 6, change: func(t *testing.T, w world) {
+				other := read(t, fmt.Sprintf(event, "other", "targetRef: {name: cart}", "minReplicas: 2, rampUp: 30m"), hubHPA("cart", 20))
+				w.Schedules, w.HPAs, w.Scales = other.Event, append(w.HPAs, other.HPAs...), append(w.Scales, scale("cart"))
+				w.Scales[1].Spec.Mode = v1alpha1.ModeObserve
+			},
+			want:    []string{"target shop/cart / warning", "share shop/web in berlin 4/4 ok", "share shop/web in paris 2/2 ok", "members shop/web 6/6 ok"},
+			verdict: preflight.OK,
 		},
 		"the hub is a member, and has workloads of its own": {
 			floor: 12, change: func(t *testing.T, w world) {
@@ -314,6 +417,28 @@ func TestMembers(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, len(w.Members) > 0, strings.Contains(string(data), `"divisions":[{"target":"shop/web","federatedScale":"shop/web"`))
 		})
+	}
+}
+
+// What is listed in members is what manifests/member lets the hub's account list.
+func TestRightsInMembers(t *testing.T) {
+	objects, err := manifests.Render("member")
+	require.NoError(t, err)
+	granted := map[string]bool{}
+	for _, object := range objects {
+		if object.GetKind() != "ClusterRole" || object.GetName() != "plimsoll-hub" {
+			continue
+		}
+		role := &rbacv1.ClusterRole{}
+		require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, role))
+		for _, rule := range role.Rules {
+			for _, resource := range rule.Resources {
+				granted[resource] = granted[resource] || slices.Contains(rule.Verbs, "list")
+			}
+		}
+	}
+	for _, resource := range []string{"nodes", "pods", "resourcequotas", "limitranges", "deployments", "statefulsets", "horizontalpodautoscalers"} {
+		require.True(t, granted[resource], resource)
 	}
 }
 

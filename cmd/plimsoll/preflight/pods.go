@@ -48,6 +48,26 @@ func fill(list *corev1.ResourceList, from corev1.ResourceList) {
 	}
 }
 
+// leftOut names a container that states neither a request nor a limit of cpu or memory, and which; "" if all state both, or
+// the pod does for them. The pod is one withDefaults.
+func leftOut(pod *corev1.PodSpec) (container string, resource corev1.ResourceName) {
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+		if pod.Resources != nil {
+			if _, set := pod.Resources.Requests[name]; set {
+				continue
+			}
+		}
+		for _, list := range [][]corev1.Container{pod.Containers, pod.InitContainers} {
+			for i := range list {
+				if _, set := list[i].Resources.Requests[name]; !set {
+					return list[i].Name, name
+				}
+			}
+		}
+	}
+	return "", ""
+}
+
 // crowd are the pods of one workload.
 type crowd struct {
 	all    int64       // that will stay

@@ -13,12 +13,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/members"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
 const kindScale = "FederatedScale"
@@ -42,6 +44,8 @@ type Inside struct {
 	// FederatedScale.
 	Targets  map[string]*members.Target
 	NoTarget map[string]error
+	// NoLimits are the namespaces whose LimitRanges the hub's account may not list there, and the answer to it.
+	NoLimits map[string]string
 }
 
 // scaleWorkload stands for what a FederatedScale divides, which has no pods in the hub.
@@ -79,6 +83,9 @@ func (l *loader) scale(key client.ObjectKey) error {
 	case err != nil:
 		return fmt.Errorf("read the FederatedScale %s: %w", key, err)
 	}
+	if err := l.paused(key.Namespace); err != nil {
+		return err
+	}
 	for i := range l.Scales {
 		one := &l.Scales[i]
 		if one.Namespace != key.Namespace || one.Name != key.Name {
@@ -93,6 +100,25 @@ func (l *loader) scale(key client.ObjectKey) error {
 	}
 	l.Scales = append(l.Scales, stored)
 	l.Workloads = append(l.Workloads, scaleWorkload(&stored))
+	return nil
+}
+
+// paused adds whether a namespace is paused, if the files do not say so.
+func (l *loader) paused(namespace string) error {
+	if _, known := l.Paused[namespace]; known {
+		return nil
+	}
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := l.client.Get(l.ctx, client.ObjectKey{Name: namespace}, object)
+	switch {
+	case apierrors.IsForbidden(err):
+		l.Unread[unreadNamespaces] = err.Error()
+	case err != nil && !apierrors.IsNotFound(err):
+		return fmt.Errorf("read namespace %s to see whether it is paused: %w", namespace, err)
+	case err == nil:
+		l.Paused[namespace] = object.Annotations[record.PausedAnnotation] == "true"
+	}
 	return nil
 }
 
@@ -128,10 +154,10 @@ func (w *World) LoadMembers(ctx context.Context, hub client.Client, o members.Op
 	return nil
 }
 
-// look reads a member. The hub's account may not read LimitRanges there by default: without them a pod that does not run
-// yet is taken as its template says.
+// look reads a member. Members of before there was the right to list LimitRanges refuse it: then a pod that does not run
+// yet is taken as its template says, which is not enough if that leaves requests out.
 func (w *World) look(ctx context.Context, member client.Reader) (*Inside, error) {
-	in := &Inside{World: &World{}, Targets: map[string]*members.Target{}, NoTarget: map[string]error{}}
+	in := &Inside{World: &World{}, Targets: map[string]*members.Target{}, NoTarget: map[string]error{}, NoLimits: map[string]string{}}
 	l := loader{World: in.World, ctx: ctx, client: member}
 	var nodes corev1.NodeList
 	if err := l.list(&nodes, "", func() { in.Nodes = append(in.Nodes, nodes.Items...) }); err != nil {
@@ -159,11 +185,19 @@ func (w *World) look(ctx context.Context, member client.Reader) (*Inside, error)
 		if err := l.around(namespace); err != nil {
 			return nil, err
 		}
+		var limits corev1.LimitRangeList
+		err := l.list(&limits, namespace, func() { in.Limits = append(in.Limits, limits.Items...) })
+		switch {
+		case apierrors.IsForbidden(err):
+			in.NoLimits[namespace] = err.Error()
+		case err != nil:
+			return nil, fmt.Errorf("list the LimitRanges of namespace %s: %w", namespace, err)
+		}
 	}
 	return in, nil
 }
 
-// around reads what limits pods in a namespace of a member, and who scales there.
+// around reads the quotas of a namespace of a member, and who scales there.
 func (l *loader) around(namespace string) error {
 	var quotas corev1.ResourceQuotaList
 	if err := l.list(&quotas, namespace, func() { l.Quotas = append(l.Quotas, quotas.Items...) }); err != nil {
@@ -172,11 +206,6 @@ func (l *loader) around(namespace string) error {
 	var hpas autoscalingv2.HorizontalPodAutoscalerList
 	if err := l.list(&hpas, namespace, func() { l.HPAs = append(l.HPAs, hpas.Items...) }); err != nil {
 		return fmt.Errorf("list the HPAs of namespace %s: %w", namespace, err)
-	}
-	var limits corev1.LimitRangeList
-	err := l.list(&limits, namespace, func() { l.Limits = append(l.Limits, limits.Items...) })
-	if err != nil && !apierrors.IsForbidden(err) {
-		return fmt.Errorf("list the LimitRanges of namespace %s: %w", namespace, err)
 	}
 	return nil
 }

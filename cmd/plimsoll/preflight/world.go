@@ -23,6 +23,7 @@ import (
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/lint"
 	"github.com/plimsoll/plimsoll/cmd/plimsoll/objects"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
 // World is what is known of the event and of the cluster that it is to fit into.
@@ -37,6 +38,8 @@ type World struct {
 	Nodes     []corev1.Node
 	Scales    []v1alpha1.FederatedScale // that schedules or the HPAs of schedules name
 	Members   []Member                  // the member clusters, by name
+	// Paused says of namespaces of FederatedScales whether they are paused. What is not in it is not known, or not there.
+	Paused map[string]bool
 	// Leads are the measured times from a decision to Ready pods, by namespace/name of the HPA.
 	Leads map[string]time.Duration
 	// Unread says of a kind ("nodes") why it could not be read. Checks that need it are unknown.
@@ -54,6 +57,8 @@ const (
 	unreadScales    = "federatedscales"
 	unreadMembers   = "memberclusters"
 	unreadSecrets   = "secrets" // of the members' kubeconfigs
+	// unreadNamespaces are those of FederatedScales: a paused one stops what is divided.
+	unreadNamespaces = "namespaces"
 )
 
 // Workload is what an HPA scales.
@@ -72,7 +77,7 @@ func Read(files []lint.File, namespace string, now time.Time) (*World, error) {
 	if err := mistakes(files, now); err != nil {
 		return nil, err
 	}
-	w := &World{Unread: map[string]string{}, Leads: map[string]time.Duration{}}
+	w := &World{Unread: map[string]string{}, Leads: map[string]time.Duration{}, Paused: map[string]bool{}}
 	for _, file := range files {
 		found, problems := objects.Read(file.Name, file.Text)
 		if len(problems) > 0 {
@@ -126,6 +131,9 @@ func (w *World) add(object *unstructured.Unstructured, namespace string) error {
 		return into(content, &w.Limits)
 	case "Node":
 		return into(content, &w.Nodes)
+	case "Namespace":
+		w.Paused[object.GetName()] = object.GetAnnotations()[record.PausedAnnotation] == "true"
+		return nil
 	case kindScale:
 		if object.GroupVersionKind().Group == v1alpha1.GroupName {
 			if err := into(content, &w.Scales); err != nil {
