@@ -71,6 +71,7 @@ func (s *stage) holds(web int32, image string) {
 // Whatever becomes of a reserve that fits, no placeholder pod waits for room meanwhile: a node autoscaler would add nodes for
 // it. web has 8 replicas of a cpu, two on each node of 5.
 func testReshape(t *testing.T, s *stage) {
+	s.patch("web", `{"spec":{"mode":"Enforce"}}`) // so that what is asked for counts
 	s.headroom(`{mode: Enforce, percent: 50}`)
 	s.holds(4, "")
 	waited := s.unschedulable()
