@@ -152,7 +152,7 @@ func (s *scene) surging() []reserve.Workload {
 			continue
 		}
 		w := reserve.Workload{
-			Name: one.name, Replicas: one.replicas, Peaks: one.peaks, In: map[string]reserve.Presence{},
+			Name: one.name, Namespace: one.scale.Namespace, Replicas: one.replicas, Peaks: one.peaks, In: map[string]reserve.Presence{},
 			Stays: one.rule.Options.Failover == divide.Never,
 		}
 		for i := range one.scale.Status.Clusters {
