@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
@@ -37,10 +38,11 @@ type memo struct {
 	buffers    bufferMemo
 	shortSince time.Time
 	nudged     time.Time
-	yields     time.Time // since when placeholder pods are waited for that are to go
+	nudges     map[types.UID]int // how often for a pod that waits
+	yields     time.Time         // since when placeholder pods are waited for that are to go
 }
 
-func newMemo() *memo { return &memo{kept: map[string]*kept{}} }
+func newMemo() *memo { return &memo{kept: map[string]*kept{}, nudges: map[types.UID]int{}} }
 
 // act brings every member that is known to what was decided: several beside each other, so that one that hangs delays the
 // others for no longer than answerWithin.

@@ -64,12 +64,16 @@ func (one *sight) unplaced(ctx context.Context) (map[string][]*corev1.Pod, error
 	}
 	out := map[string][]*corev1.Pod{}
 	for i := range pods.Items {
-		pod := &pods.Items[i]
-		if pod.Spec.NodeName == "" && pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, unschedulable) {
-			out[pod.Namespace] = append(out[pod.Namespace], pod)
-		}
+		note(out, &pods.Items[i])
 	}
 	return out, nil
+}
+
+// note adds a pod to those that have been told that they fit nowhere, if it has been.
+func note(waiting map[string][]*corev1.Pod, pod *corev1.Pod) {
+	if pod.Spec.NodeName == "" && pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, unschedulable) {
+		waiting[pod.Namespace] = append(waiting[pod.Namespace], pod)
+	}
 }
 
 func unschedulable(c corev1.PodCondition) bool {
