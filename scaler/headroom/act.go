@@ -105,12 +105,15 @@ func (r *reconciler) bring(ctx context.Context, s *scene, one *row) error {
 		return one.sight.count(ctx, one)
 	}
 	var err error
-	if one.result.foreign, err = one.sight.foreign(ctx); err != nil || one.result.foreign.hub != "" {
+	if one.result.foreign, err = one.sight.foreign(ctx); err != nil {
 		return err
 	}
 	if !s.acts() {
 		one.strategy = s.foreseen(one)
 		return one.sight.clear(ctx, true, true)
+	}
+	if one.result.foreign.hub != "" {
+		return nil
 	}
 	if err := r.buffers(ctx, s, one); err != nil {
 		return err
