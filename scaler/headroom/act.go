@@ -39,6 +39,7 @@ type memo struct {
 	shortSince time.Time
 	nudged     time.Time
 	nudges     map[types.UID]int // how often for a pod that waits
+	wrote      bool              // this hub has written something there, as far as is known
 	yields     time.Time         // since when placeholder pods are waited for that are to go
 }
 
@@ -73,7 +74,7 @@ func (r *reconciler) act(ctx context.Context, w *world) {
 		group.Go(func() error { // no Headroom is left that wants anything there
 			timed, cancel := context.WithTimeout(ctx, answerWithin)
 			defer cancel()
-			if err := sight.clear(timed, true, true); err != nil {
+			if err := sight.leave(timed); err != nil {
 				logger(ctx, name).Info("What is left of a Headroom cannot be removed yet", "err", err)
 			}
 			return nil
@@ -110,11 +111,12 @@ func (r *reconciler) bring(ctx context.Context, s *scene, one *row) error {
 	}
 	if !s.acts() {
 		one.strategy = s.foreseen(one)
-		return one.sight.clear(ctx, true, true)
+		return one.sight.leave(ctx)
 	}
 	if one.result.foreign.hub != "" {
 		return nil
 	}
+	one.sight.memo.wrote = true // from here on it may have
 	if err := r.buffers(ctx, s, one); err != nil {
 		return err
 	}
