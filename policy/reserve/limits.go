@@ -70,12 +70,13 @@ func (p Plan) next(c Cluster, b Base, workloads []Workload, o Options) []int64 {
 		extra[i] = take(left, w.In[c.Name].Quota, max(p.Surges[i].Next[c.Name]-steady[i], 0))
 	}
 	if o.Peaks != nil && *o.Peaks < 100 {
-		kept, asked := fit.Resources{}, fit.Resources{}
+		kept, asks := fit.Resources{}, make([]ask, len(workloads))
 		for i, w := range workloads {
 			requests := w.In[c.Name].Shape.Requests
-			kept, asked = kept.Add(requests.Times(steady[i])), asked.Add(requests.Times(extra[i]))
+			kept = kept.Add(requests.Times(steady[i]))
+			asks[i] = ask{w.Namespace, requests, extra[i]}
 		}
-		limitPeaks(extra, asked, b.leaves(kept, *o.Peaks))
+		extra = limitPeaks(asks, b.leaves(kept, *o.Peaks))
 	}
 	for i := range steady {
 		steady[i] += extra[i]
@@ -97,17 +98,53 @@ func (b Base) leaves(kept fit.Resources, percent int64) fit.Resources {
 	return out
 }
 
-// limitPeaks lowers the pods that peaks ask for, all by the same part, until what they ask for in all is there.
-func limitPeaks(pods []int64, asked, there fit.Resources) {
-	of := slices.Clone(pods)
+// ask is what a workload's peak asks for in a cluster.
+type ask struct {
+	namespace string
+	requests  fit.Resources // of one pod
+	pods      int64
+}
+
+// limitPeaks is how many pods each peak gets of what is there. Where a resource is short, namespaces have fair shares of it,
+// and so have the workloads of each: however much one asks for, whoever asks for no more than an equal share gets all of it.
+// Who needs nothing of what is short gets all as well.
+func limitPeaks(asks []ask, there fit.Resources) []int64 {
+	pods := make([]int64, len(asks))
+	for i, a := range asks {
+		pods[i] = a.pods
+	}
 	for name, most := range there {
-		if asked[name] <= most {
-			continue
+		wants, sums := map[string][]int64{}, map[string]int64{}
+		for _, a := range asks {
+			want := a.requests.Times(a.pods)[name]
+			wants[a.namespace] = append(wants[a.namespace], want)
+			sums[a.namespace] = fit.Resources{name: sums[a.namespace]}.Add(fit.Resources{name: want})[name]
 		}
-		for i := range pods {
-			pods[i] = min(pods[i], part(of[i], most, asked[name]))
+		shared := level(slices.Collect(maps.Values(sums)), most)
+		levels := map[string]int64{}
+		for namespace, want := range wants {
+			levels[namespace] = level(want, min(sums[namespace], shared))
+		}
+		for i, a := range asks {
+			if each := a.requests[name]; each > 0 {
+				pods[i] = min(pods[i], levels[a.namespace]/each)
+			}
 		}
 	}
+	return pods
+}
+
+// level is the most that anybody gets of what is there: the highest with which all together get no more than that, where
+// those who want less get what they want.
+func level(wants []int64, there int64) int64 {
+	for i, want := range slices.Sorted(slices.Values(wants)) {
+		equal := there / int64(len(wants)-i)
+		if want > equal {
+			return equal
+		}
+		there -= max(want, 0)
+	}
+	return 1<<63 - 1
 }
 
 // part is n * of / whole, rounded down, within the range of int64. of and whole are 0 or more.

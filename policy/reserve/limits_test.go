@@ -118,3 +118,107 @@ func TestLimitsHold(t *testing.T) {
 		}
 	})
 }
+
+// One namespace's absurd peak takes nothing from those that ask for less than an equal share, and who needs nothing of what
+// is short is not lowered.
+func TestPeaksShareFairly(t *testing.T) {
+	clusters, shop := shop()
+	clusters = clusters[:1] // 16 cores of which 6 are used: with 50 % the reserve may be 8 cores
+	shop.Clusters = shop.Clusters[:1]
+	of := func(namespace, name string, replicas, peak int64, shape fit.Shape) reserve.Workload {
+		w := shop
+		w.Name, w.Namespace, w.Replicas = name, namespace, replicas
+		w.In = map[string]reserve.Presence{"east": {Replicas: replicas, Shape: shape}}
+		w.Peaks = []reserve.Peak{{Replicas: peak, From: noon, Until: noon.Add(time.Hour)}}
+		return w
+	}
+	thin := fit.Shape{Requests: fit.Resources{"memory": 1}}
+	for _, test := range []struct {
+		name      string
+		workloads []reserve.Workload
+		want      []int64
+	}{
+		{"alone", []reserve.Workload{of("bad", "a", 1, 1_000_000, core())}, []int64{8}},
+		{"the small one first", []reserve.Workload{of("bad", "a", 1, 1_000_000, core()), of("good", "b", 1, 3, core())}, []int64{6, 2}},
+		{"no more for more workloads", []reserve.Workload{
+			of("bad", "a", 1, 1_000_000, core()), of("bad", "b", 1, 1_000_000, core()), of("bad", "c", 1, 1_000_000, core()), of("good", "d", 1, 5, core()),
+		}, []int64{1, 1, 1, 4}},
+		{"nor for one workload of a namespace", []reserve.Workload{of("shop", "a", 1, 1_000_000, core()), of("shop", "b", 1, 3, core())}, []int64{6, 2}},
+		{"equally", []reserve.Workload{of("x", "a", 1, 30, core()), of("y", "b", 1, 3000, core())}, []int64{4, 4}},
+		{"nothing of what is short", []reserve.Workload{of("bad", "a", 1, 1_000_000, fit.Shape{Requests: fit.Resources{"cpu": 1000}}), of("good", "b", 1, 9, thin)}, []int64{8, 8}},
+	} {
+		p, err := reserve.Decide(clusters, test.workloads, reserve.Options{Peaks: new(int64(50))}, noon)
+		require.NoError(t, err)
+		var got []int64
+		for _, s := range p.Surges {
+			got = append(got, s.Next["east"])
+		}
+		require.Equal(t, test.want, got, test.name)
+	}
+}
+
+// Whoever's namespace asks for no more than an equal share of everything gets all, and the order of the workloads does not
+// matter.
+func TestPeaksShareFairlyAnyhow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := anyWorld(t)
+		w.options.Peaks = new(rapid.Int64Range(0, 99).Draw(t, "limit"))
+		for i := range w.clusters {
+			w.clusters[i].Quota = nil
+		}
+		quiet := slices.Clone(w.workloads)
+		for i := range quiet {
+			w.workloads[i].Namespace = rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "namespace")
+			quiet[i].Peaks = nil
+		}
+		decide := func(workloads []reserve.Workload, peaks *int64) map[string]reserve.Surge {
+			o := w.options
+			o.Peaks = peaks
+			p, err := reserve.Decide(w.clusters, workloads, o, noon)
+			require.NoError(t, err)
+			out := map[string]reserve.Surge{}
+			for _, s := range p.Surges {
+				out[s.Workload] = s
+			}
+			return out
+		}
+		calm, free, limited := decide(quiet, nil), decide(w.workloads, nil), decide(w.workloads, w.options.Peaks)
+		shuffled := decide(rapid.Permutation(w.workloads).Draw(t, "order"), w.options.Peaks)
+		for name, s := range limited {
+			require.Equal(t, s.Next, shuffled[name].Next)
+		}
+		for _, c := range w.clusters {
+			base, kept, asks := reserve.BaseOf(c.Nodes), fit.Resources{}, map[string]fit.Resources{}
+			for _, l := range w.workloads {
+				requests := l.In[c.Name].Shape.Requests
+				kept = kept.Add(requests.Times(calm[l.Name].Next[c.Name]))
+				asks[l.Namespace] = fit.Resources{}.Add(asks[l.Namespace]).Add(requests.Times(free[l.Name].Next[c.Name] - calm[l.Name].Next[c.Name]))
+			}
+			got, leaves := fit.Resources{}, fit.Resources{}
+			for _, name := range []string{"cpu", "memory"} {
+				used := base.Allocatable[name] - base.Free[name]
+				leaves[name] = max(0, max(reserve.Percent(base.Allocatable[name], *w.options.Peaks), used**w.options.Peaks/(100-*w.options.Peaks))-kept[name])
+			}
+			for _, l := range w.workloads {
+				extra := limited[l.Name].Next[c.Name] - calm[l.Name].Next[c.Name]
+				got = got.Add(l.In[c.Name].Shape.Requests.Times(extra))
+				modest := true
+				for name, most := range leaves {
+					askers := 0
+					for _, ask := range asks {
+						if ask[name] > 0 {
+							askers++
+						}
+					}
+					modest = modest && asks[l.Namespace][name] <= most/int64(max(askers, 1))
+				}
+				if modest {
+					require.Equal(t, free[l.Name].Next[c.Name], limited[l.Name].Next[c.Name])
+				}
+			}
+			for name, most := range leaves {
+				require.LessOrEqual(t, got[name], most, name)
+			}
+		}
+	})
+}

@@ -22,8 +22,9 @@ type Cluster struct {
 
 // Workload is one that runs in one or more of the clusters.
 type Workload struct {
-	Name     string // also the salt of its division
-	Replicas int64  // in all
+	Name      string // also the salt of its division
+	Namespace string // whose workloads together have a fair share of what the limit on peaks allows
+	Replicas  int64  // in all
 	// Clusters are those of its division (divide.Divide), with weights and limits.
 	Clusters []divide.Cluster
 	In       map[string]Presence // by cluster

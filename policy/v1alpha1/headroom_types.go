@@ -59,7 +59,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.lead.matches('^([0-9]+([.][0-9]+)?(s|m|h))+$') && duration(self.lead) >= duration('0s') && duration(self.lead) <= duration('24h')",message="lead is a duration from 0s to 24h, such as 10m"
 type HeadroomSpec struct {
 	// percent of the nodes' allocatable cpu and memory, and of the divided workloads' replicas, that is to be free in
-	// every cluster. Default: 20.
+	// every cluster. Replicas count that are there or being written; a FederatedScale that writes nothing (mode: Observe,
+	// paused, TargetTaken) counts with what was found. Default: 20.
 	// +optional
 	// +default=20
 	// +kubebuilder:validation:Minimum=0
@@ -125,7 +126,8 @@ type HeadroomPeaks struct {
 	// maxPercent is how large announced peaks may make a cluster's reserve: a percentage of what its nodes can allocate,
 	// those included that the reserve would need. With 80 a peak of four times what all workloads run, with 20 % on top,
 	// is held ahead; with 100 any peak is, and with 0 none. What percent keeps is kept in any case, and what a
-	// ResourceQuota of the workload's namespace refuses is not. Default: 80.
+	// ResourceQuota of the workload's namespace refuses is not. Where peaks ask for more than that, namespaces have fair
+	// shares: one that asks for no more than an equal part gets all of it. Default: 80.
 	// +optional
 	// +default=80
 	// +kubebuilder:validation:Minimum=0

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
@@ -37,10 +38,12 @@ type memo struct {
 	buffers    bufferMemo
 	shortSince time.Time
 	nudged     time.Time
-	yields     time.Time // since when placeholder pods are waited for that are to go
+	nudges     map[types.UID]int // how often for a pod that waits
+	wrote      bool              // this hub has written something there, as far as is known
+	yields     time.Time         // since when placeholder pods are waited for that are to go
 }
 
-func newMemo() *memo { return &memo{kept: map[string]*kept{}} }
+func newMemo() *memo { return &memo{kept: map[string]*kept{}, nudges: map[types.UID]int{}} }
 
 // act brings every member that is known to what was decided: several beside each other, so that one that hangs delays the
 // others for no longer than answerWithin.
@@ -71,7 +74,7 @@ func (r *reconciler) act(ctx context.Context, w *world) {
 		group.Go(func() error { // no Headroom is left that wants anything there
 			timed, cancel := context.WithTimeout(ctx, answerWithin)
 			defer cancel()
-			if err := sight.clear(timed, true, true); err != nil {
+			if err := sight.leave(timed); err != nil {
 				logger(ctx, name).Info("What is left of a Headroom cannot be removed yet", "err", err)
 			}
 			return nil
@@ -103,13 +106,17 @@ func (r *reconciler) bring(ctx context.Context, s *scene, one *row) error {
 		return one.sight.count(ctx, one)
 	}
 	var err error
-	if one.result.foreign, err = one.sight.foreign(ctx); err != nil || one.result.foreign.hub != "" {
+	if one.result.foreign, err = one.sight.foreign(ctx); err != nil {
 		return err
 	}
 	if !s.acts() {
 		one.strategy = s.foreseen(one)
-		return one.sight.clear(ctx, true, true)
+		return one.sight.leave(ctx)
 	}
+	if one.result.foreign.hub != "" {
+		return nil
+	}
+	one.sight.memo.wrote = true // from here on it may have
 	if err := r.buffers(ctx, s, one); err != nil {
 		return err
 	}

@@ -169,7 +169,7 @@ func (one *sight) listBuffers(ctx context.Context, version string) (map[string]*
 	}
 	out := make(map[string]*unstructured.Unstructured, len(all))
 	for name, buffer := range all {
-		if !one.of(buffer) {
+		if one.ours(buffer) {
 			out[name] = buffer
 		}
 	}

@@ -140,7 +140,7 @@ func replicasOf(f *v1alpha1.FederatedScale) any {
 	text := fmt.Sprint(f.Status.Divided)
 	for i := range f.Status.Clusters {
 		row := &f.Status.Clusters[i]
-		text += fmt.Sprint(" ", row.Name, row.Replicas, row.Weight)
+		text += fmt.Sprint(" ", row.Name, row.Replicas, row.Target, row.Weight)
 	}
 	return text
 }

@@ -17,12 +17,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/capacity"
 )
 
 // hubLabel says which hub keeps an object in a member. Two hubs that wrote the same objects would correct each other for
-// ever, so what another hub keeps is left alone. An object without the label is from before there was one: whoever wants it
-// takes it.
+// ever, so what another hub keeps is left alone. An object without the label is from before there was one, or was released by
+// somebody: it belongs to a hub that wants a reserve there, or had one. To others it may be that of a hub of an older version.
 const hubLabel = "plimsoll.dev/hub"
 
 // identity is what this hub is known by: the UID of its own namespace kube-system, which lasts as long as the cluster.
@@ -46,6 +47,47 @@ type foreign struct {
 func (one *sight) of(another metav1.Object) bool {
 	hub := another.GetLabels()[hubLabel]
 	return hub != "" && hub != one.hub
+}
+
+// ours says whether an object is this hub's to change and to remove.
+func (one *sight) ours(object metav1.Object) bool {
+	hub := object.GetLabels()[hubLabel]
+	return hub == one.hub || hub == "" && one.heir
+}
+
+// inherit says of which members what has no hub's label is this hub's: where a Headroom is enforced, and where the status of
+// one, or memory, says that something was written that has not been removed since.
+func (w *world) inherit() {
+	for _, s := range w.scenes {
+		for i := range s.headroom.Status.Clusters { // also those that the spec does not name any more
+			before := &s.headroom.Status.Clusters[i]
+			if sight := w.members[before.Name]; sight != nil && wrote(before) {
+				sight.memo.wrote = true
+			}
+		}
+		for _, one := range s.rows {
+			if one.sight != nil && s.acts() {
+				one.sight.heir = true
+			}
+		}
+	}
+	for _, sight := range w.members {
+		sight.heir = sight.heir || sight.memo.wrote
+	}
+}
+
+// leave removes everything that is ours from a member.
+func (one *sight) leave(ctx context.Context) error {
+	if err := one.clear(ctx, true, true); err != nil {
+		return err
+	}
+	one.memo.wrote = false
+	return nil
+}
+
+// wrote says whether a row speaks of objects that this hub had written: in a pause pods are counted that may never have been.
+func wrote(before *v1alpha1.HeadroomCluster) bool {
+	return before.Ready > 0 || before.Pods > 0 && before.Reason != v1alpha1.HeadroomPaused
 }
 
 // foreign finds what another hub keeps in a member.

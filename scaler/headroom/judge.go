@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -31,20 +32,30 @@ func (s *scene) judge(one *row) (reason, message string) {
 	switch {
 	case one.result.err != nil:
 		return v1alpha1.HeadroomWriteFailed, one.result.err.Error()
-	case one.result.foreign.hub != "":
-		return v1alpha1.HeadroomHeldByOtherHub, one.result.foreign.message()
 	case paused(s.headroom):
 		return v1alpha1.HeadroomPaused, "what is reserved stays as it is"
-	case !s.plain.Enforce && short:
-		return v1alpha1.HeadroomObserving, missing
 	case !s.plain.Enforce:
-		return v1alpha1.HeadroomObserving, ""
+		return v1alpha1.HeadroomObserving, one.observing(missing)
+	case one.result.foreign.hub != "":
+		return v1alpha1.HeadroomHeldByOtherHub, one.result.foreign.message()
 	case one.strategy == v1alpha1.HeadroomNodeGroups:
 		return s.judgeGroups(one, missing)
 	case one.strategy == v1alpha1.HeadroomCapacityBuffer:
 		return s.judgeBuffer(one, missing)
 	}
 	return s.judgePlaceholder(one, missing)
+}
+
+// observing is what would stand in the way of a reserve that is only shown; "" for nothing.
+func (c *row) observing(missing string) string {
+	var all []string
+	if c.reserve.Short > 0 {
+		all = append(all, missing)
+	}
+	if hub := c.result.foreign.hub; hub != "" {
+		all = append(all, fmt.Sprintf("another hub (%s) keeps a reserve there, such as %s, beside which nothing would be written", hub, c.result.foreign.first))
+	}
+	return strings.Join(all, "; ")
 }
 
 // pods is how many pods policy wants in a cluster.

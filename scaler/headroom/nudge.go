@@ -5,10 +5,13 @@ package headroom
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/scaler/capacity"
@@ -21,34 +24,40 @@ const (
 	lookAgain  = 3 * time.Second
 )
 
+// mostNudges is how often the scheduler is nudged for one pod: if that does not help, it waits for something else.
+const mostNudges = 2
+
 // nudge ends one placeholder pod where a workload's pod waits although it would fit in its place.
 //
 // Since it preempts asynchronously (1.33), kube-scheduler now and then forgets a pod for which it has preempted: the
 // victim's end comes to its attention before the pod waits for it, and nothing wakes the pod for minutes (issue 141694 of
 // kubernetes/kubernetes, open). In a surge of 20 pods on full nodes that was seen once in three surges. The end of another
-// pod wakes it.
+// pod wakes it, and all others that wait. What a pod lacks besides room, such as a volume, is not known here.
 func (s *scene) nudge(ctx context.Context, one *row) error {
 	memo := one.sight.memo
 	if one.sight.snapshot.Waiting == 0 {
+		clear(memo.nudges)
 		return nil
 	}
 	if age := s.now.Sub(memo.nudged); age >= 0 && age < nudgeAfter {
 		one.result.waits = true
 		return nil
 	}
+	waiting, err := one.sight.unplaced(ctx)
+	if err != nil {
+		return err
+	}
+	memo.forget(waiting)
 	for _, surge := range s.plan.Surges {
 		if surge.AtOnce[one.cluster.Name] == 0 {
 			continue
 		}
-		since, err := s.waits(ctx, one, surge.Workload)
-		if err != nil {
-			return err
-		}
-		if since.IsZero() {
+		pods := memo.helpless(waiting, s.podOf(one, surge.Workload))
+		if len(pods) == 0 {
 			continue
 		}
 		one.result.waits = true
-		if s.now.Sub(since) < nudgeAfter {
+		if pods = slices.DeleteFunc(pods, func(p *corev1.Pod) bool { return s.now.Sub(waitsSince(p)) < nudgeAfter }); len(pods) == 0 {
 			continue
 		}
 		victim, err := one.sight.placeholder(ctx, nameOf(surge.Workload))
@@ -59,40 +68,62 @@ func (s *scene) nudge(ctx context.Context, one *row) error {
 		if err := one.sight.member.Delete(ctx, victim, client.Preconditions{UID: &victim.UID}); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("end placeholder pod %s for a pod of %s that waits: %w; apply manifests/member there", victim.Name, surge.Workload, err)
 		}
+		for _, pod := range pods {
+			memo.nudges[pod.UID]++
+		}
 		logger(ctx, one.cluster.Name).Info("A pod waits although there is room: the scheduler is nudged", "workload", surge.Workload, "placeholder", victim.Name)
 		return nil
 	}
 	return nil
 }
 
-// waits is since when a pod of a workload has been told that it fits nowhere, the longest; the zero time: none has.
-func (s *scene) waits(ctx context.Context, one *row, name string) (time.Time, error) {
+// podOf is a pod of a workload in a cluster; nil: it is not known, or nothing tells its pods from others.
+func (s *scene) podOf(one *row, name string) *corev1.Pod {
 	i := slices.IndexFunc(s.workloads, func(w *workload) bool { return w.name == name })
 	if i < 0 {
-		return time.Time{}, nil
+		return nil
 	}
 	p := s.workloads[i].in[one.cluster.Name]
 	if p == nil || p.pod == nil || len(p.pod.Labels) == 0 {
-		return time.Time{}, nil
+		return nil
 	}
-	var pods corev1.PodList
-	err := one.sight.member.List(ctx, &pods, client.InNamespace(p.pod.Namespace), client.MatchingLabels(p.pod.Labels), client.UnsafeDisableDeepCopy)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("list the pods of %s in member %s: %w", name, one.cluster.Name, err)
+	return p.pod
+}
+
+// helpless are the pods of a workload among those that have been told that they fit nowhere, without those for which the
+// scheduler was nudged often enough.
+func (m *memo) helpless(waiting map[string][]*corev1.Pod, of *corev1.Pod) []*corev1.Pod {
+	if of == nil {
+		return nil
 	}
-	var first time.Time
-	for i := range pods.Items {
-		pod := &pods.Items[i]
-		if pod.Spec.NodeName != "" || pod.DeletionTimestamp != nil {
-			continue
+	var out []*corev1.Pod
+	selector := labels.SelectorFromSet(of.Labels)
+	for _, pod := range waiting[of.Namespace] {
+		if selector.Matches(labels.Set(pod.Labels)) && m.nudges[pod.UID] < mostNudges {
+			out = append(out, pod)
 		}
-		for _, c := range pod.Status.Conditions {
-			if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && (first.IsZero() || c.LastTransitionTime.Time.Before(first)) {
-				first = c.LastTransitionTime.Time
-			}
+	}
+	return out
+}
+
+// forget removes from memory the pods that wait no more.
+func (m *memo) forget(waiting map[string][]*corev1.Pod) {
+	wait := map[types.UID]bool{}
+	for _, pods := range waiting {
+		for _, pod := range pods {
+			wait[pod.UID] = true
 		}
 	}
-	return first, nil
+	maps.DeleteFunc(m.nudges, func(uid types.UID, _ int) bool { return !wait[uid] })
+}
+
+// waitsSince is since when a pod has been told that it fits nowhere.
+func waitsSince(pod *corev1.Pod) time.Time {
+	i := slices.IndexFunc(pod.Status.Conditions, unschedulable)
+	if i < 0 {
+		return time.Time{}
+	}
+	return pod.Status.Conditions[i].LastTransitionTime.Time
 }
 
 // placeholder is a placeholder pod that holds room: of a block if it has one, else of any; nil: there is none.

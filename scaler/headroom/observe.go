@@ -37,6 +37,7 @@ type sight struct {
 	memo     *memo
 	now      time.Time
 	hub      string                                // this hub's identity
+	heir     bool                                  // what has no hub's label there is this hub's
 	groups   *groups                               // nil: it has none
 	buffers  map[string]*unstructured.Unstructured // of all hubs, by name; nil: nobody has asked yet
 }
@@ -110,6 +111,7 @@ func (r *reconciler) observe(ctx context.Context) (*world, error) {
 	for i := range list {
 		w.scenes = append(w.scenes, w.scene(&list[i], owners))
 	}
+	w.inherit()
 	return w, nil
 }
 

@@ -278,7 +278,7 @@ func (one *sight) placeholders(ctx context.Context) (map[string]*appsv1.Deployme
 	}
 	out := make(map[string]*appsv1.Deployment, len(all))
 	for i := range all {
-		if !one.of(&all[i]) {
+		if one.ours(&all[i]) {
 			out[all[i].Name] = &all[i]
 		}
 	}

@@ -75,6 +75,7 @@ func (s *stage) holds(web int32, image string) {
 // it. web has 8 replicas of a cpu on 4 nodes of 5 cpu. The percentage asks for more memory than the next replicas of web
 // need, so that the pods that fill it up change their size.
 func testReshape(t *testing.T, s *stage) {
+	s.patch("web", `{"spec":{"mode":"Enforce"}}`) // so that what is asked for counts
 	s.headroom(`{mode: Enforce, percent: 30}`)
 	s.holds(3, "")
 	waited := s.unschedulable()

@@ -97,7 +97,7 @@ func (s *stage) divide(name string, replicas int32) {
 	require.NoError(s.t, s.hub.Client.Get(s.t.Context(), types.NamespacedName{Namespace: namespace, Name: name}, f))
 	changed := f.DeepCopy()
 	changed.Status.Divided = replicas
-	changed.Status.Clusters = []v1alpha1.FederatedClusterStatus{{Name: "berlin", State: v1alpha1.MemberHealthy, Replicas: replicas, Goal: replicas, Weight: 10}}
+	changed.Status.Clusters = []v1alpha1.FederatedClusterStatus{{Name: "berlin", State: v1alpha1.MemberHealthy, Replicas: replicas, Goal: replicas, Target: replicas, Weight: 10}}
 	require.NoError(s.t, s.hub.Client.Status().Patch(s.t.Context(), changed, client.MergeFrom(f)))
 }
 

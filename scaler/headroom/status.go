@@ -54,10 +54,13 @@ func (sum *sums) add(s *scene, one *row) {
 		return
 	}
 	sum.free = sum.free.Add(one.reserve.Base.Free)
-	if one.result.foreign.hub == "" {
+	if !s.heldElsewhere(one) {
 		sum.reserved = sum.reserved.Add(s.reserved(one))
 	}
 }
+
+// heldElsewhere says whether another hub's reserve keeps this one from being written. What is only shown is shown anyway.
+func (s *scene) heldElsewhere(one *row) bool { return s.plain.Enforce && one.result.foreign.hub != "" }
 
 // reserved is what a cluster keeps: what the placeholder pods that run there request, or by other means, and in
 // observation, what fits of what is wanted.
@@ -112,7 +115,7 @@ func (s *scene) clusterStatus(one *row) v1alpha1.HeadroomCluster {
 	if grew := one.result.grown.grew; len(grew) > 0 {
 		out.NodeGroups, out.GrownAt = clip(strings.Join(grew, ", ")), &metav1.Time{Time: s.now.Truncate(time.Second)}
 	}
-	if one.result.foreign.hub != "" {
+	if s.heldElsewhere(one) {
 		out.Held = amounts(nil)
 	}
 	out.Reason, out.Message = s.judge(one)

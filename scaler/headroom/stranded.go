@@ -30,15 +30,10 @@ func (s *scene) stranded(ctx context.Context, one *row) ([]fit.Demand, error) {
 	var out []fit.Demand
 	for _, w := range s.workloads {
 		p := w.in[one.cluster.Name]
-		if !w.rule.Enforce || p == nil || p.pod == nil || len(p.pod.Labels) == 0 {
+		if !w.acts || p == nil || p.pod == nil || len(p.pod.Labels) == 0 {
 			continue
 		}
-		selector, count := labels.SelectorFromSet(p.pod.Labels), int64(0)
-		for _, pod := range waiting[p.pod.Namespace] {
-			if selector.Matches(labels.Set(pod.Labels)) {
-				count++
-			}
-		}
+		count := takeOut(waiting, p.pod)
 		if count == 0 {
 			continue
 		}
@@ -52,6 +47,15 @@ func (s *scene) stranded(ctx context.Context, one *row) ([]fit.Demand, error) {
 	return out, nil
 }
 
+// takeOut removes the pods that have a workload's labels from those that wait, so that no other workload counts them as well,
+// and returns their number.
+func takeOut(waiting map[string][]*corev1.Pod, of *corev1.Pod) int64 {
+	before, selector := waiting[of.Namespace], labels.SelectorFromSet(of.Labels)
+	after := slices.DeleteFunc(slices.Clone(before), func(pod *corev1.Pod) bool { return selector.Matches(labels.Set(pod.Labels)) })
+	waiting[of.Namespace] = after
+	return int64(len(before) - len(after))
+}
+
 // unplaced are the pods that have been told that they fit nowhere, by namespace.
 func (one *sight) unplaced(ctx context.Context) (map[string][]*corev1.Pod, error) {
 	var pods corev1.PodList
@@ -60,12 +64,16 @@ func (one *sight) unplaced(ctx context.Context) (map[string][]*corev1.Pod, error
 	}
 	out := map[string][]*corev1.Pod{}
 	for i := range pods.Items {
-		pod := &pods.Items[i]
-		if pod.Spec.NodeName == "" && pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, unschedulable) {
-			out[pod.Namespace] = append(out[pod.Namespace], pod)
-		}
+		note(out, &pods.Items[i])
 	}
 	return out, nil
+}
+
+// note adds a pod to those that have been told that they fit nowhere, if it has been.
+func note(waiting map[string][]*corev1.Pod, pod *corev1.Pod) {
+	if pod.Spec.NodeName == "" && pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, unschedulable) {
+		waiting[pod.Namespace] = append(waiting[pod.Namespace], pod)
+	}
 }
 
 func unschedulable(c corev1.PodCondition) bool {

@@ -3,7 +3,6 @@
 package headroom
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -29,6 +28,7 @@ type workload struct {
 	name     string // namespace/name of its FederatedScale
 	scale    *v1alpha1.FederatedScale
 	rule     v1alpha1.Federation
+	acts     bool                 // its replicas are written to the members
 	replicas int64                // in all
 	in       map[string]*presence // by cluster
 	peaks    []reserve.Peak
@@ -41,11 +41,13 @@ type presence struct {
 	replicas   int64
 	pod        *corev1.Pod // as its template makes them; nil: not seen
 	missing    bool        // it is not there
+	moved      bool        // its cluster is silent, and others have its replicas
 	// costs is what one pod takes of what the ResourceQuotas of its namespace have left there.
 	costs, left fit.Resources
 }
 
-// workloads are those that may surge, whether their FederatedScale acts or only observes.
+// workloads are those that may surge, whether their FederatedScale acts or only observes. What one asks for that writes
+// nothing means nothing: it counts with what is there, and announces no peaks.
 func (r *reconciler) workloads(ctx context.Context, w *world) error {
 	var scales v1alpha1.FederatedScaleList
 	if err := r.list(ctx, &scales, "FederatedScales"); err != nil {
@@ -55,42 +57,44 @@ func (r *reconciler) workloads(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
+	quiet, err := r.pausedNamespaces(ctx)
+	if err != nil {
+		return err
+	}
+	var all []*workload
 	for i := range scales.Items {
 		f := &scales.Items[i]
 		rule, err := f.Compile()
 		if err != nil || !f.DeletionTimestamp.IsZero() || len(f.Status.Clusters) == 0 {
 			continue // its own controller says what is wrong, or has yet to look
 		}
-		one := &workload{name: f.Namespace + "/" + f.Name, scale: f, rule: rule, replicas: int64(f.Status.Divided), in: map[string]*presence{}}
-		if one.replicas == 0 {
-			one.replicas = rule.Replicas
-		}
+		one := &workload{name: f.Namespace + "/" + f.Name, scale: f, rule: rule, acts: acts(f, rule, quiet), in: map[string]*presence{}}
 		one.look(ctx, w)
-		if rule.Enforce { // what only observes moves nothing, and reserves nothing ahead
+		all = append(all, one)
+	}
+	w.workloads = single(all)
+	for _, one := range w.workloads {
+		if one.acts {
 			one.peaks = r.peaks(ctx, announced, one, w.now)
 		}
-		w.workloads = append(w.workloads, one)
 	}
-	slices.SortFunc(w.workloads, func(a, b *workload) int { return cmp.Compare(a.name, b.name) })
 	r.latency.follow(w.workloads)
 	return nil
 }
 
 // look finds the workload in every cluster that is known.
 func (one *workload) look(ctx context.Context, w *world) {
-	var sum int64
 	for i := range one.scale.Status.Clusters {
 		status := &one.scale.Status.Clusters[i]
 		p := &presence{replicas: int64(status.Replicas)}
 		one.in[status.Name] = p
-		if sight := w.members[status.Name]; sight != nil {
+		sight := w.members[status.Name]
+		if sight != nil {
 			one.find(ctx, sight.member, p)
 		}
-		sum += p.replicas
+		p.moved = sight == nil && status.Away
 	}
-	if one.rule.Bounds {
-		one.replicas = sum // each member's own HPA decides
-	}
+	one.replicas = one.size()
 }
 
 // find reads the workload's replicas and template from a member's caches. They are not copied, as there may be thousands of
@@ -148,7 +152,7 @@ func (s *scene) surging() []reserve.Workload {
 			continue
 		}
 		w := reserve.Workload{
-			Name: one.name, Replicas: one.replicas, Peaks: one.peaks, In: map[string]reserve.Presence{},
+			Name: one.name, Namespace: one.scale.Namespace, Replicas: one.replicas, Peaks: one.peaks, In: map[string]reserve.Presence{},
 			Stays: one.rule.Options.Failover == divide.Never,
 		}
 		for i := range one.scale.Status.Clusters {
