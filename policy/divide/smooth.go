@@ -50,7 +50,7 @@ const (
 
 // Next returns the weights to use from now on, and why the weights in force were replaced ("" if they were not). It is a
 // function of its arguments only and may be called as often as one likes: called twice at one time the second changes
-// nothing. A cluster that is new, or had no weight when nothing was measured, takes its measured weight at once; one that
+// nothing. A cluster that is new, or into which nothing had fitted, takes its measured weight at once; one that
 // is gone takes its weight along; the others' stay.
 //
 // The steps are an exponentially weighted moving average with factor 1/10; the threshold and the window keep noise from
@@ -67,10 +67,11 @@ func (w Weights) Next(c Capacities, s Smoothing, now time.Time) (Weights, string
 		measured, answers := c.Measured[name]
 		measured = min(max(measured, 0), MaxReplicas)
 		frozen, known := w.Frozen[name]
+		empty := known && frozen == 0 && w.Smooth[name] == 0 && answers && !c.Hold
 		switch {
 		case !known && !answers:
 			continue // nothing is known of it yet: Divide gives it its minimum
-		case !known:
+		case !known || empty && measured > 0:
 			next.Frozen[name], next.Smooth[name] = measured, measured*thousandths
 		case !answers || c.Hold:
 			next.Frozen[name], next.Smooth[name] = frozen, w.Smooth[name]

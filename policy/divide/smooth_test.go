@@ -92,6 +92,23 @@ func TestWeights(t *testing.T) {
 }
 
 // Noise moves hardly anything; a real shift is followed.
+// A cluster whose nodes were not there yet when it was first measured does not wait until the next replacement.
+func TestWeightOfAClusterThatWasEmpty(t *testing.T) {
+	s := divide.DefaultSmoothing()
+	next := func(w divide.Weights, b int64, hold bool, at time.Time) divide.Weights {
+		w, _ = w.Next(divide.Capacities{Replicas: 60, Clusters: twoClusters(), Measured: map[string]int64{"a": 50, "b": b}, Hold: hold}, s, at)
+		return w
+	}
+	first := next(divide.Weights{}, 0, false, noon)
+	require.Equal(t, map[string]int64{"a": 50, "b": 0}, first.Frozen)
+	require.Equal(t, first.Frozen, next(first, 40, true, noon.Add(time.Minute)).Frozen, "nothing moves while weights are held")
+	came := next(first, 40, false, noon.Add(time.Minute))
+	require.Equal(t, map[string]int64{"a": 50, "b": 40}, came.Frozen)
+	require.Equal(t, int64(40000), came.Smooth["b"])
+	gone := next(came, 0, false, noon.Add(2*time.Minute))
+	require.Equal(t, int64(40), gone.Frozen["b"], "the way down is slow")
+}
+
 func TestNoiseDoesNotMoveReplicas(t *testing.T) {
 	const replicas, minutes = 60, 4000
 	random := rand.New(rand.NewPCG(1, 2))
@@ -164,7 +181,11 @@ func TestWeightsHold(t *testing.T) {
 			again, _ := next.Next(c, divide.DefaultSmoothing(), now)
 			require.Equal(t, next, again)
 			for name, before := range w.Frozen {
-				if why == "" {
+				switch {
+				case why != "":
+				case before == 0 && w.Smooth[name] == 0 && measured[name] > 0 && !c.Hold: // nothing fitted into it before
+					require.Equal(t, measured[name], next.Frozen[name])
+				default:
 					require.Equal(t, before, next.Frozen[name])
 				}
 			}

@@ -7,10 +7,13 @@ package clusters
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -18,6 +21,8 @@ import (
 
 	"github.com/plimsoll/plimsoll/cmd/stack/stacktest"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
+	"github.com/plimsoll/plimsoll/scaler/capacity"
+	"github.com/plimsoll/plimsoll/scaler/record"
 )
 
 // The API server of a member is gone, and is back: its replicas move, the others' never dip, and it gets them back.
@@ -159,12 +164,15 @@ func goesOn(t *testing.T, kill func(s *scene)) {
 	})
 	kill(s)
 	s.moves(v1alpha1.MemberUnreachable)
+	s.pause("true")
 	mend()
+	s.nodesSettle(paris) // else its own controllers, for which the nodes were silent, take new pods for dead for a moment
 	// Its pods are gone, so that they come back one by one.
 	none := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"replicas":0}}`))
 	stacktest.Eventually(t, "the pods of paris are gone", func() error {
 		return s.members[paris].client.Patch(t.Context(), s.deployment(), none)
 	})
+	s.pause("")
 	s.with(paris)
 	s.atLeast(12, everybody()...)
 	s.notes(paris, v1alpha1.FederatedFailingBack)
@@ -175,6 +183,53 @@ func goesOn(t *testing.T, kill func(s *scene)) {
 	s.course(rome, 2, 3, 2)
 	s.course(paris, 4, 0, 4)
 }
+
+// pause sets the annotation that keeps the hub from writing anything; "" removes it.
+func (s *scene) pause(value string) {
+	s.t.Helper()
+	text := fmt.Sprintf("%q", value)
+	if value == "" {
+		text = "null"
+	}
+	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%s}}}`, record.PausedAnnotation, text))
+	stacktest.Eventually(s.t, "the FederatedScale is paused or goes on", func() error {
+		return s.client.Patch(s.t.Context(), &v1alpha1.FederatedScale{ObjectMeta: s.meta()}, patch)
+	})
+}
+
+// nodesSettle waits until the nodes of a member have renewed their leases since now, and its controllers have looked at them
+// after that and find them Ready.
+func (s *scene) nodesSettle(name string) {
+	s.t.Helper()
+	now := time.Now()
+	stacktest.Eventually(s.t, "the nodes of "+name+" are settled", func() error {
+		var leases coordinationv1.LeaseList
+		if err := s.members[name].client.List(s.t.Context(), &leases, client.InNamespace("kube-node-lease")); err != nil {
+			return err
+		}
+		for i := range leases.Items {
+			if at := leases.Items[i].Spec.RenewTime; at == nil || at.Time.Before(now) {
+				return fmt.Errorf("the lease of %s is from %s", leases.Items[i].Name, at)
+			}
+		}
+		if time.Since(now) < nodesLookedAt {
+			return errors.New("its controllers may not have looked at the nodes yet")
+		}
+		var nodes corev1.NodeList
+		if err := s.members[name].client.List(s.t.Context(), &nodes); err != nil {
+			return err
+		}
+		for i := range nodes.Items {
+			if !capacity.Ready(&nodes.Items[i]) {
+				return fmt.Errorf("node %s is not Ready", nodes.Items[i].Name)
+			}
+		}
+		return nil
+	})
+}
+
+// nodesLookedAt is how long the controllers of a member take at most until they are leading again and have looked at nodes.
+const nodesLookedAt = 25 * time.Second
 
 // killScaler lets the scaler die, and another one begin.
 func (s *scene) killScaler() {
