@@ -228,8 +228,8 @@ func healthOf(k *health.Kept) *v1alpha1.MemberHealth {
 }
 
 // asMember is how the question whether it is the hub sees a member.
-func asMember(k health.Kept) health.Member {
-	return health.Member{State: cmp.Or(k.State, health.Suspect), Since: k.Since, Cause: k.Cause, Proven: k.Proven}
+func asMember(k health.Kept, of *v1alpha1.MemberCluster) health.Member {
+	return health.Member{State: cmp.Or(k.State, health.Suspect), Since: k.Since, Cause: k.Cause, Proven: k.Proven, Drain: of.Spec.Drain}
 }
 
 func at(t *metav1.Time) time.Time {
