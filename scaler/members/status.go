@@ -77,8 +77,11 @@ func (p *prober) reason(t *task, v *health.Verdict, doubt health.Doubt) (reason,
 	if v.Warning != "" {
 		message += "; " + v.Warning
 	}
-	if p.known.Refused && v.Cause == health.OK {
+	switch known := p.known; {
+	case known.Refused && known.ID == "" && v.Cause == health.OK:
 		message += "; " + unidentified
+	case known.Refused && known.ID != "" && (v.Cause == health.OK || v.Cause == health.Duplicate):
+		message += "; " + undecided
 	}
 	if t.member.Spec.Drain {
 		message += "; spec.drain is true, so its replicas move to the other clusters"
