@@ -63,7 +63,8 @@ func NewExternal(o Options) (*External, error) {
 func (x *External) Name() string { return "external metrics of " + x.base.String() }
 
 // Values calls each once for every value of a metric in a namespace, with the time that the server gives for it. An error, of
-// each or of the server, means that the whole answer must be thrown away. Its causes are those of a Source.
+// each or of the server, means that the whole answer must be thrown away. Its causes are those of a Source. No values are
+// ErrPartial: they are no demand of 0, and an HPA that reads the metric there takes them for an error, too.
 func (x *External) Values(ctx context.Context, namespace, metric string, each func(Sample, time.Time) error) error {
 	ctx, cancel := context.WithTimeout(ctx, x.timeout)
 	defer cancel()
@@ -93,6 +94,9 @@ func (x *External) Values(ctx context.Context, namespace, metric string, each fu
 	values, err := readExternal(body)
 	if err != nil {
 		return fmt.Errorf("%w (%s)", err, x.Name())
+	}
+	if len(values) == 0 {
+		return fmt.Errorf("%w: there is no value of %s in namespace %s there (%s)", ErrPartial, metric, namespace, x.Name())
 	}
 	for i := range values {
 		if err := each(values[i].Sample, values[i].at); err != nil {
