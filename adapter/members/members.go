@@ -167,11 +167,12 @@ func (m *Members) secretOf(cluster *v1alpha1.MemberCluster) (*corev1.Secret, err
 	return secret, nil
 }
 
-// options are the source's: its address, and the credentials of the Secret.
+// options are the source's: its address, and the credentials of the Secret. It is called by the member: tenants read its name, and
+// why it failed, in the status of their rules.
 func options(cluster *v1alpha1.MemberCluster, secret *corev1.Secret) source.Options {
-	o := source.Options{URL: cluster.Spec.Metrics.URL}
+	o := source.Options{URL: cluster.Spec.Metrics.URL, Name: "Prometheus of member " + cluster.Name}
 	if external := cluster.Spec.Metrics.ExternalMetrics; external != nil {
-		o.URL = external.Server
+		o.URL, o.Name = external.Server, "external metrics of member "+cluster.Name
 	}
 	if secret == nil {
 		return o
