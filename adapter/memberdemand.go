@@ -16,6 +16,7 @@ import (
 	"github.com/plimsoll/plimsoll/adapter/explain"
 	"github.com/plimsoll/plimsoll/adapter/members"
 	"github.com/plimsoll/plimsoll/adapter/snapshot"
+	"github.com/plimsoll/plimsoll/adapter/source"
 )
 
 // samplesShown bounds the samples of one member.
@@ -112,7 +113,7 @@ func whyNone(rules []*snapshot.Entry, m members.Member, samples []explain.Demand
 	for _, e := range rules {
 		switch part := e.Parts()[m.Name]; {
 		case part.Err != nil:
-			return fmt.Sprintf("%s: %v", e.Rule.Key, part.Err)
+			return fmt.Sprintf("%s: %s", e.Rule.Key, source.Detail(part.Err)) // only admins read it
 		case len(e.Rule.Times) == 0:
 			unknown = append(unknown, e.Rule.Key.Name)
 		case e.Cold(now):

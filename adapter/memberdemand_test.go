@@ -157,3 +157,18 @@ func TestMemberDemandsAreFew(t *testing.T) {
 	require.Len(t, l.Items[1].Samples, samplesShown)
 	require.Equal(t, rules[0].Key.Name, l.Items[1].Samples[0].Rule)
 }
+
+// Only admins read the list: it tells where a source is that fails.
+func TestMemberDemandsTellTheDetail(t *testing.T) {
+	users := rule.Key{Name: "users"}
+	f := newDemands(t, rule.Rule{Key: users, Query: "sum(users)"})
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	r, err := source.NewRemote(source.Options{URL: gone.URL, Name: "Prometheus of member paris"})
+	require.NoError(t, err)
+	err = r.Instant(t.Context(), source.Query{Expr: "up", Time: noon}, func(source.Sample) error { return nil })
+	require.NotContains(t, err.Error(), gone.Listener.Addr().String())
+	f.catalog.Entry(users).NoteParts(map[string]snapshot.Part{"paris": {Err: err}})
+	_, l := f.get(t)
+	require.Contains(t, l.Items[1].Reason, gone.Listener.Addr().String())
+}

@@ -46,7 +46,7 @@ func (l *Loop) once(ctx context.Context, e *snapshot.Entry) error {
 	}
 	if err != nil {
 		e.Fail(outcome)
-		klog.FromContext(ctx).V(2).Info("Evaluation failed", "rule", e.Rule.Key, "source", from, "err", err)
+		klog.FromContext(ctx).V(2).Info("Evaluation failed", "rule", e.Rule.Key, "source", from, "err", err, "detail", source.Detail(err))
 	} else {
 		e.Publish(table, outcome)
 	}

@@ -107,5 +107,15 @@ func external(ctx context.Context, e *snapshot.Entry, x *source.External, last *
 	if err != nil {
 		return nil, err
 	}
-	return builder.Table(x.Name())
+	table, err := builder.Table(x.Name())
+	if err != nil {
+		return nil, err
+	}
+	switch d := table.Dropped; {
+	case d.OtherNamespace == table.Series:
+		return nil, fmt.Errorf("%w: all values name another namespace, for example %s (%s)", source.ErrPartial, d.OtherNamespaceExample, x.Name())
+	case d.Duplicates > 0:
+		return nil, fmt.Errorf("%w: %s with equal labels (%s)", source.ErrPartial, d.DuplicateExample, x.Name())
+	}
+	return table, nil
 }

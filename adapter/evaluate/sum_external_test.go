@@ -89,6 +89,39 @@ func TestSumWithExternalMetrics(t *testing.T) {
 	require.ErrorContains(t, err, "member paris")
 }
 
+// A list without values, or without any that counts, is no demand of 0: the last value counts until maxAge, and then nothing.
+func TestExternalMetricsWithoutValues(t *testing.T) {
+	for name, none := range map[string][]map[string]string{
+		"empty":             nil,
+		"another namespace": {{"namespace": "bank"}},
+		"equal labels":      {{"tier": "gold"}, {"tier": "gold"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClusters(t, rule.Rule{Query: "sum(users)"}, "berlin", "paris")
+			paris := c.withExternal(t, "paris")
+			c.say("berlin", 100, 0)
+			paris.says(c.now, "50", map[string]string{})
+			rows, err := c.evaluate(0)
+			require.NoError(t, err)
+			require.Equal(t, 150.0, rows[0].Value)
+
+			paris.says(c.now, "50", none...)
+			c.now = c.now.Add(30 * time.Second)
+			c.say("berlin", 90, 0)
+			rows, err = c.evaluate(0)
+			require.NoError(t, err)
+			require.Equal(t, 140.0, rows[0].Value)
+			require.ErrorIs(t, c.entry.Parts()["paris"].Err, source.ErrPartial)
+
+			c.now = c.now.Add(31 * time.Second)
+			c.say("berlin", 80, 0)
+			_, err = c.evaluate(0)
+			require.ErrorIs(t, err, source.ErrPartial)
+			require.ErrorContains(t, err, "member paris")
+		})
+	}
+}
+
 // A value that the member itself has had for too long is no value, beside however many new ones.
 func TestExternalMetricsThatAreTooOld(t *testing.T) {
 	c := newClusters(t, rule.Rule{Query: "sum by (tier) (users)"}, "berlin", "paris")

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
@@ -81,23 +82,20 @@ func (m *Members) Run(ctx context.Context) {
 	running.Wait()
 }
 
-// All are the members with a metric source, by name. It fails while they are not known, and if there are none.
+// All are the members with a metric source, by name, each cluster once. It fails while they are not known, and if there are none.
 func (m *Members) All() ([]Member, error) {
 	if !m.clusters.HasSynced() || !m.secrets.HasSynced() {
 		return nil, errors.New("the MemberClusters and the Secrets of their sources are not known yet")
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	measured, err := withMetrics(m.clusters.GetStore().List())
+	if err != nil {
+		return nil, err
+	}
 	var all []Member
 	now := map[string]opened{}
-	for _, object := range m.clusters.GetStore().List() {
-		cluster, err := typed(object)
-		if err != nil {
-			return nil, err
-		}
-		if cluster.Spec.Metrics == nil {
-			continue
-		}
+	for _, cluster := range once(measured) {
 		o := m.open(cluster)
 		now[cluster.Name] = o
 		all = append(all, Member{
@@ -110,6 +108,44 @@ func (m *Members) All() ([]Member, error) {
 	}
 	slices.SortFunc(all, func(a, b Member) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
+}
+
+func withMetrics(objects []any) ([]*v1alpha1.MemberCluster, error) {
+	var out []*v1alpha1.MemberCluster
+	for _, object := range objects {
+		cluster, err := typed(object)
+		if err != nil {
+			return nil, err
+		}
+		if cluster.Spec.Metrics != nil {
+			out = append(out, cluster)
+		}
+	}
+	return out, nil
+}
+
+// once leaves out those that are the cluster of another one of them, whose demand would count twice. One whose elder has no
+// metrics stays: a sum must not lack a cluster.
+func once(all []*v1alpha1.MemberCluster) []*v1alpha1.MemberCluster {
+	counted := map[string]bool{} // by cluster
+	for _, c := range all {
+		if !duplicate(c) {
+			counted[c.Status.ClusterID] = true
+		}
+	}
+	var out []*v1alpha1.MemberCluster
+	for _, c := range all {
+		if !duplicate(c) || c.Status.ClusterID == "" || !counted[c.Status.ClusterID] {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// duplicate is whether the scaler found that an older MemberCluster is the same cluster.
+func duplicate(c *v1alpha1.MemberCluster) bool {
+	ready := meta.FindStatusCondition(c.Status.Conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Reason == v1alpha1.MemberDuplicateCluster
 }
 
 func typed(object any) (*v1alpha1.MemberCluster, error) {
@@ -167,11 +203,12 @@ func (m *Members) secretOf(cluster *v1alpha1.MemberCluster) (*corev1.Secret, err
 	return secret, nil
 }
 
-// options are the source's: its address, and the credentials of the Secret.
+// options are the source's: its address, and the credentials of the Secret. It is called by the member: tenants read its name, and
+// why it failed, in the status of their rules.
 func options(cluster *v1alpha1.MemberCluster, secret *corev1.Secret) source.Options {
-	o := source.Options{URL: cluster.Spec.Metrics.URL}
+	o := source.Options{URL: cluster.Spec.Metrics.URL, Name: "Prometheus of member " + cluster.Name}
 	if external := cluster.Spec.Metrics.ExternalMetrics; external != nil {
-		o.URL = external.Server
+		o.URL, o.Name = external.Server, "external metrics of member "+cluster.Name
 	}
 	if secret == nil {
 		return o

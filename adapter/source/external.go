@@ -30,6 +30,7 @@ const (
 // External is the external metrics API of a Kubernetes API server. It knows no PromQL: a value has a name and labels, and the
 // server says when it was measured.
 type External struct {
+	naming   naming
 	base     *url.URL
 	client   *http.Client
 	timeout  time.Duration
@@ -49,7 +50,7 @@ func NewExternal(o Options) (*External, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &External{base: base, client: client, timeout: o.Timeout, maxBytes: o.MaxBytes}
+	x := &External{naming: o.naming(base, "external metrics of "), base: base, client: client, timeout: o.Timeout, maxBytes: o.MaxBytes}
 	if x.timeout <= 0 {
 		x.timeout = DefaultTimeout
 	}
@@ -60,10 +61,11 @@ func NewExternal(o Options) (*External, error) {
 }
 
 // Name says where the values come from, without credentials.
-func (x *External) Name() string { return "external metrics of " + x.base.String() }
+func (x *External) Name() string { return x.naming.name }
 
 // Values calls each once for every value of a metric in a namespace, with the time that the server gives for it. An error, of
-// each or of the server, means that the whole answer must be thrown away. Its causes are those of a Source.
+// each or of the server, means that the whole answer must be thrown away. Its causes are those of a Source. No values are
+// ErrPartial: they are no demand of 0, and an HPA that reads the metric there takes them for an error, too.
 func (x *External) Values(ctx context.Context, namespace, metric string, each func(Sample, time.Time) error) error {
 	ctx, cancel := context.WithTimeout(ctx, x.timeout)
 	defer cancel()
@@ -77,22 +79,25 @@ func (x *External) Values(ctx context.Context, namespace, metric string, each fu
 	request.Header.Set("Accept", "application/json")
 	response, err := x.client.Do(request)
 	if err != nil {
-		return transportError(ctx, x.Name(), err)
+		return x.naming.failed(ctx, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return transportError(ctx, x.Name(), externalError(response, namespace, metric))
+		return x.naming.failed(ctx, externalError(response, namespace, metric))
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, x.maxBytes+1))
 	if err != nil {
-		return transportError(ctx, x.Name(), err)
+		return x.naming.failed(ctx, err)
 	}
 	if int64(len(body)) > x.maxBytes {
 		return fmt.Errorf("%w: it is larger than %d bytes (%s)", ErrBadAnswer, x.maxBytes, x.Name())
 	}
 	values, err := readExternal(body)
 	if err != nil {
-		return fmt.Errorf("%w (%s)", err, x.Name())
+		return x.naming.discreet(fmt.Errorf("%w (%s)", err, x.Name()))
+	}
+	if len(values) == 0 {
+		return fmt.Errorf("%w: there is no value of %s in namespace %s there (%s)", ErrPartial, metric, namespace, x.Name())
 	}
 	for i := range values {
 		if err := each(values[i].Sample, values[i].at); err != nil {

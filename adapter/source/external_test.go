@@ -115,7 +115,8 @@ func TestExternalAnswersThatAreNone(t *testing.T) {
 		is     error
 		says   string
 	}{
-		"no values":             {200, item(""), nil, ""},
+		"no values":             {200, item(""), source.ErrPartial, "there is no value of orders in namespace shop there"},
+		"no list of values":     {200, `{"kind":"ExternalMetricValueList"}`, source.ErrPartial, "no value of orders"},
 		"a number":              {200, item(`{"timestamp":"2026-11-11T12:00:05Z","value":7}`), nil, ""},
 		"not allowed":           {403, `{"kind":"Status","message":"forbidden"}`, source.ErrUnreachable, "may not list orders of external.metrics.k8s.io in namespace shop"},
 		"no metric":             {404, `{"kind":"Status","message":"no MetricRule defines it"}`, source.ErrRefused, "no external metric orders in namespace shop there: \"no MetricRule defines it\""},

@@ -34,6 +34,10 @@ type Options struct {
 	// Headers are sent with every request, such as X-Scope-OrgID.
 	Headers map[string]HeaderValue
 
+	// Name is what the source is called in place of its URL; "": by the URL. With a name no error tells the address, save by
+	// Detail.
+	Name string
+
 	Timeout  time.Duration // of one evaluation; 0: DefaultTimeout
 	MaxBytes int64         // of one answer, uncompressed; 0: 256 MiB
 }

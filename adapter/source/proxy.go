@@ -48,7 +48,7 @@ func (r *Remote) rewrite(p *httputil.ProxyRequest) {
 }
 
 func (r *Remote) proxyError(w http.ResponseWriter, req *http.Request, err error) {
-	err = transportError(req.Context(), r.Name(), err)
+	err = r.naming.failed(req.Context(), err)
 	code, kind := http.StatusBadGateway, "unavailable"
 	if errors.Is(err, ErrTimeout) {
 		code, kind = http.StatusGatewayTimeout, "timeout"

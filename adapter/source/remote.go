@@ -20,6 +20,7 @@ const idleDecoders = 4
 
 // Remote is a Prometheus-compatible HTTP API: Prometheus, Thanos, Mimir, VictoriaMetrics.
 type Remote struct {
+	naming   naming
 	base     *url.URL
 	client   *http.Client
 	timeout  time.Duration
@@ -38,7 +39,10 @@ func NewRemote(o Options) (*Remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Remote{base: base, client: client, timeout: o.Timeout, maxBytes: o.MaxBytes, strings: &interner{}, decoders: make(chan *decoder, idleDecoders)}
+	r := &Remote{
+		naming: o.naming(base, ""), base: base, client: client, timeout: o.Timeout, maxBytes: o.MaxBytes,
+		strings: &interner{}, decoders: make(chan *decoder, idleDecoders),
+	}
 	if r.timeout <= 0 {
 		r.timeout = DefaultTimeout
 	}
@@ -49,7 +53,7 @@ func NewRemote(o Options) (*Remote, error) {
 }
 
 // Name implements Source.
-func (r *Remote) Name() string { return r.base.String() }
+func (r *Remote) Name() string { return r.naming.name }
 
 // Instant implements Source.
 func (r *Remote) Instant(ctx context.Context, q Query, each func(Sample) error) error {
@@ -57,11 +61,11 @@ func (r *Remote) Instant(ctx context.Context, q Query, each func(Sample) error) 
 	defer cancel()
 	response, err := r.post(ctx, q)
 	if err != nil {
-		return transportError(ctx, r.Name(), err)
+		return r.naming.failed(ctx, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return transportError(ctx, r.Name(), statusError(response))
+		return r.naming.failed(ctx, statusError(response))
 	}
 	var eachErr error
 	d := r.decoder()
@@ -73,7 +77,7 @@ func (r *Remote) Instant(ctx context.Context, q Query, each func(Sample) error) 
 	if eachErr != nil {
 		return eachErr
 	}
-	return transportError(ctx, r.Name(), err)
+	return r.naming.failed(ctx, err)
 }
 
 // post asks without gzip: compressing an answer of 100,000 objects (26 MB) takes the source 200 ms and reading it 47 ms

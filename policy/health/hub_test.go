@@ -3,6 +3,7 @@
 package health_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,11 @@ func gone(at float64) health.Member {
 
 func because(m health.Member, cause health.Cause) health.Member {
 	m.State, m.Cause = health.Suspect, cause
+	return m
+}
+
+func drained(m health.Member) health.Member {
+	m.Drain = true
 	return m
 }
 
@@ -56,6 +62,11 @@ func TestHubSuspect(t *testing.T) {
 		{"only new ones", []health.Member{fresh, fresh}, false, 0, 0},
 		{"suspended ones and wrong Secrets are nobody's silence", []health.Member{because(gone(0), health.Suspended), because(gone(0), health.Invalid), well()}, false, 0, 0},
 		{"nor are second names of a cluster", []health.Member{because(gone(0), health.Duplicate), gone(0), well()}, false, 0, 0},
+		{"two of three are gone for good and drained", []health.Member{drained(gone(0)), well(), drained(gone(10))}, false, 0, 0},
+		{"one of the two is drained", []health.Member{drained(gone(0)), well(), gone(10)}, false, 0, 0},
+		{"all that are left are drained", []health.Member{drained(gone(0)), drained(gone(10))}, false, 0, 0},
+		{"those beside a drained one are silent", []health.Member{drained(gone(0)), gone(10), gone(20)}, true, 2, 2},
+		{"a drained one that answers speaks for the hub", []health.Member{drained(well()), gone(0)}, false, 0, 0},
 		{"which stand for nobody", []health.Member{because(gone(0), health.Duplicate), gone(0)}, true, 1, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -66,9 +77,10 @@ func TestHubSuspect(t *testing.T) {
 			require.Equal(t, test.suspect, d.Message != "")
 		})
 	}
-	require.Equal(t, "2 of 3 members stopped answering within 1m0s: the hub may be cut off itself, so nothing is lowered anywhere; those that answer may be raised",
+	const ends = "that ends when they answer again, or once those that are gone for good are drained (spec.drain), suspended or removed"
+	require.Equal(t, "2 of 3 members stopped answering within 1m0s: the hub may be cut off itself, so nothing is lowered anywhere; those that answer may be raised; "+ends,
 		health.HubSuspect([]health.Member{gone(0), well(), gone(60)}, time.Minute).Message)
-	require.Equal(t, "none of 2 members answers: the hub may be cut off itself, so nothing is lowered anywhere",
+	require.Equal(t, "none of 2 members answers: the hub may be cut off itself, so nothing is lowered anywhere; "+ends,
 		health.HubSuspect([]health.Member{gone(0), gone(900)}, time.Minute).Message)
 }
 
@@ -82,6 +94,11 @@ func TestPropertyHubSuspect(t *testing.T) {
 			return because(gone(float64(rapid.IntRange(0, 200).Draw(t, "since"))), rapid.SampledFrom(health.Causes()).Draw(t, "cause"))
 		}), 0, 8).Draw(t, "members")
 		d := health.HubSuspect(members, time.Minute)
+		drains := slices.Clone(members)
+		for i, m := range drains {
+			drains[i].Drain = m.State != h
+		}
+		require.False(t, health.HubSuspect(drains, time.Minute).Suspect, "all that are silent are drained")
 		shuffled := rapid.Permutation(members).Draw(t, "order")
 		other := health.HubSuspect(shuffled, time.Minute)
 		require.Equal(t, d.Suspect, other.Suspect)

@@ -46,7 +46,7 @@ type MemberClusterStatus struct {
 	// +optional
 	Version string `json:"version,omitempty"`
 	// clusterID is the UID of its namespace kube-system, by which two MemberClusters of one cluster are told. Empty: not
-	// known, such as where the hub's account may not read that namespace.
+	// known, such as where the hub's account may not read that namespace. One that was told stays until another one is told.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	ClusterID string `json:"clusterID,omitempty"`

@@ -55,12 +55,8 @@ func (p *prober) ask(t *task) finding {
 		return p.cannot(t.way.reason, t.way.problem)
 	}
 	fresh := p.known.hash != t.way.hash
-	if fresh { // nobody may write there before it is known which cluster that is
+	if fresh { // nobody may write there before it is known which cluster that is; until then it counts as the one that it was
 		p.c.fleet.Disconnect(p.name)
-	}
-	if fresh && p.known.hash != "" {
-		p.known = known{}
-		p.c.claim(p, "")
 	}
 	result, err := probe.Probe(p.ctx, t.way.config, t.member.HealthOptions().Timeout)
 	if err != nil {
@@ -74,6 +70,9 @@ func (p *prober) ask(t *task) finding {
 		return found
 	}
 	p.identify(t)
+	if p.known.waits(result.At, t.member.HealthOptions().Interval) {
+		return found // it is asked once more before it is connected
+	}
 	if fresh && p.c.keeperOf(p.name) != "" {
 		return found // it is connected once that is in its status
 	}

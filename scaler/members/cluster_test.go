@@ -310,15 +310,15 @@ func testRights(s *stage) {
 	require.NoError(t, s.hub.Client.Get(t.Context(), types.NamespacedName{Name: "kube-system"}, space))
 	require.Equal(t, string(space.UID), status.ClusterID)
 
-	// An installation from before there was this right.
+	// The right is taken away: what was told stays.
 	right := &rbacv1.ClusterRole{}
 	require.NoError(t, s.hub.Client.Get(t.Context(), types.NamespacedName{Name: "plimsoll-hub"}, right))
 	right.Rules = slices.DeleteFunc(right.Rules, func(r rbacv1.PolicyRule) bool { return slices.Contains(r.Resources, "namespaces") })
 	require.NoError(t, s.hub.Client.Update(t.Context(), right))
-	clustertest.Eventually(t, "that it is not known is said, and nothing else", func() error {
+	clustertest.Eventually(t, "that it may not be asked any more is said, and nothing else", func() error {
 		s.change("guest", func(m *v1alpha1.MemberCluster) { m.Spec.Weight = new(int32(m.Generation)) }) // asks anew
 		status, message := s.awaits("guest", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
-		if status.ClusterID != "" || !strings.Contains(message, unidentified) {
+		if status.ClusterID != string(space.UID) || !strings.Contains(message, undecided) {
 			return errors.New(message)
 		}
 		return nil

@@ -159,7 +159,7 @@ func (c *fleetController) proberOf(member *v1alpha1.MemberCluster) *prober {
 	}
 	p := newProber(c, member)
 	c.probers[member.Name] = p
-	c.judged[member.Name] = asMember(p.kept)
+	c.judged[member.Name] = asMember(p.kept, member)
 	c.claims[member.Name] = claim{cluster: p.known.ID, created: p.created}
 	c.running.Go(p.run)
 	return p

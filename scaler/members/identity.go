@@ -3,6 +3,8 @@
 package members
 
 import (
+	"errors"
+	"net"
 	"time"
 
 	"k8s.io/klog/v2"
@@ -17,12 +19,26 @@ const identifyEvery = time.Minute
 // unidentified is what is said of a member that may not be asked which cluster it is.
 const unidentified = "which cluster it is is not known, so that a second MemberCluster of it would go unnoticed: apply manifests/member there"
 
+// undecided is what is said of a member that told which cluster it is, and may not be asked any more.
+const undecided = "its kubeconfig may not read which cluster it is now, so that it counts as the one that it was: apply manifests/member there"
+
 // known is which cluster a prober's member is.
 type known struct {
+	// Identity has the ID that was told last, also when a later kubeconfig was refused it: one that was found out stays until
+	// another one is.
 	probe.Identity
-	hash string    // of the kubeconfig that it was asked by
-	task *task     // for which
-	at   time.Time // when
+	hash  string    // of the kubeconfig that it was asked by
+	since time.Time // when it was first asked by that
+	mute  bool      // it did not say in time when it was asked last
+	task  *task     // for which it said something
+	at    time.Time // when
+}
+
+// waits says whether a member that has a new kubeconfig is not connected yet, because it may be the cluster of another one. It
+// gets one interval for saying so.
+func (k *known) waits(now time.Time, interval time.Duration) bool {
+	age := now.Sub(k.since)
+	return k.mute && age >= 0 && age < interval
 }
 
 // claim is which cluster a MemberCluster is for, and since when. Of several for one cluster the oldest keeps it.
@@ -42,14 +58,25 @@ func (p *prober) identify(t *task) {
 	if age := now.Sub(k.at); k.task == t && !k.Refused && age >= 0 && age < identifyEvery {
 		return
 	}
-	k.hash = t.way.hash
+	if k.hash != t.way.hash {
+		k.hash, k.since = t.way.hash, now
+	}
 	identity, err := probe.Identify(p.ctx, t.way.config, t.member.HealthOptions().Timeout)
+	k.mute = timedOut(err)
 	if err != nil {
 		klog.FromContext(p.ctx).V(2).Info("It is not known which cluster a member is", "member", p.name, "err", err)
 		return
 	}
-	k.Identity, k.task, k.at = identity, t, now
-	p.c.claim(p, identity.ID)
+	k.Refused, k.task, k.at = identity.Refused, t, now
+	if identity.ID != "" {
+		k.ID = identity.ID
+		p.c.claim(p, k.ID)
+	}
+}
+
+func timedOut(err error) bool {
+	var late net.Error
+	return errors.As(err, &late) && late.Timeout()
 }
 
 // claim notes which cluster a prober's member is; "": that is not known. Others of the same cluster are judged anew.

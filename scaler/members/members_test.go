@@ -278,6 +278,12 @@ func TestUnidentified(t *testing.T) {
 	p, well := &prober{known: known{Identity: probe.Identity{Refused: true}}}, &health.Verdict{State: health.Healthy, Cause: health.OK, Message: "it is well"}
 	reason, message := p.reason(&task{member: &v1alpha1.MemberCluster{}}, well, health.Doubt{})
 	require.Equal(t, []string{v1alpha1.MemberAnswers, "it is well; " + unidentified}, []string{reason, message})
+	p.known.ID = "1"
+	_, message = p.reason(&task{member: &v1alpha1.MemberCluster{}}, well, health.Doubt{})
+	require.Equal(t, "it is well; "+undecided, message)
+	twin := &health.Verdict{State: health.Suspect, Cause: health.Duplicate, Message: "it is east"}
+	_, message = p.reason(&task{member: &v1alpha1.MemberCluster{}}, twin, health.Doubt{})
+	require.Equal(t, "it is east; "+undecided, message, "what ends that")
 }
 
 func TestForPeople(t *testing.T) {

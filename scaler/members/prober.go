@@ -120,7 +120,7 @@ func (p *prober) judge(t *task) time.Time {
 	verdict := health.Step(in, p.kept, now)
 	p.kept = verdict.Kept
 	p.c.demand.note(t.member, p.kept.Trouble())
-	judged := asMember(p.kept)
+	judged := asMember(p.kept, t.member)
 	if in.DuplicateOf != "" {
 		judged.Cause = health.Duplicate // its cluster's silence counts once
 	}

@@ -77,8 +77,11 @@ func (p *prober) reason(t *task, v *health.Verdict, doubt health.Doubt) (reason,
 	if v.Warning != "" {
 		message += "; " + v.Warning
 	}
-	if p.known.Refused && v.Cause == health.OK {
+	switch known := p.known; {
+	case known.Refused && known.ID == "" && v.Cause == health.OK:
 		message += "; " + unidentified
+	case known.Refused && known.ID != "" && (v.Cause == health.OK || v.Cause == health.Duplicate):
+		message += "; " + undecided
 	}
 	if t.member.Spec.Drain {
 		message += "; spec.drain is true, so its replicas move to the other clusters"
@@ -228,8 +231,8 @@ func healthOf(k *health.Kept) *v1alpha1.MemberHealth {
 }
 
 // asMember is how the question whether it is the hub sees a member.
-func asMember(k health.Kept) health.Member {
-	return health.Member{State: cmp.Or(k.State, health.Suspect), Since: k.Since, Cause: k.Cause, Proven: k.Proven}
+func asMember(k health.Kept, of *v1alpha1.MemberCluster) health.Member {
+	return health.Member{State: cmp.Or(k.State, health.Suspect), Since: k.Since, Cause: k.Cause, Proven: k.Proven, Drain: of.Spec.Drain}
 }
 
 func at(t *metav1.Time) time.Time {
