@@ -116,7 +116,11 @@ func (r *reconciler) letGoIn(
 	ctx context.Context, key types.NamespacedName, hub string, cluster *v1alpha1.MemberCluster, keep func(cluster, hpa string) bool,
 ) (found bool, again time.Duration) {
 	member := r.fleet.Member(cluster.Name)
-	if member == nil { // its caches are being filled, or there is no way to it
+	switch {
+	case member != nil:
+	case cluster.Status.State == v1alpha1.MemberHealthy && !cluster.Spec.Suspend:
+		return true, settled // its caches are being filled
+	default:
 		return true, waitsFor
 	}
 	var hpas autoscalingv2.HorizontalPodAutoscalerList
