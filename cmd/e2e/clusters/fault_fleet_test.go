@@ -44,10 +44,12 @@ func everybody() []string { return []string{berlin, paris, rome} }
 
 // fleet is a hub and its members.
 type fleet struct {
-	hub     *stack.Stack
-	client  client.Client
-	members map[string]*member
-	dir     string
+	hub *stack.Stack
+	// unsettled are the members of which a component was away: their own controllers may yet take nodes and pods for dead.
+	unsettled map[string]bool
+	client    client.Client
+	members   map[string]*member
+	dir       string
 }
 
 // member is a member cluster. Its client is an administrator's and asks it directly.
@@ -62,7 +64,7 @@ func newFleet(ctx context.Context) (*fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fleet{dir: dir, members: map[string]*member{}}
+	f := &fleet{dir: dir, members: map[string]*member{}, unsettled: map[string]bool{}}
 	if err := f.start(ctx); err != nil {
 		return nil, errors.Join(err, f.stop())
 	}

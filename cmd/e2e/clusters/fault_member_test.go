@@ -226,6 +226,7 @@ func (s *scene) nodesSettle(name string) {
 		}
 		return nil
 	})
+	s.unsettled[name] = false
 }
 
 // nodesLookedAt is how long the controllers of a member take at most until they are leading again and have looked at nodes.

@@ -49,6 +49,9 @@ var (
 func newScene(t *testing.T) *scene {
 	s := &scene{fleet: shared, t: t, ns: fmt.Sprintf("scene-%d", time.Now().UnixNano())}
 	for _, name := range everybody() {
+		if s.unsettled[name] {
+			s.nodesSettle(name)
+		}
 		s.is(name, v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
 		require.NoError(t, s.members[name].ApplyYAML(t.Context(), s.text(`
 apiVersion: v1
@@ -147,6 +150,7 @@ func (s *scene) breaks(begin, end func(ctx context.Context) error) (mend func())
 func (s *scene) component(name, verb, counterpart, component string) (mend func()) {
 	s.t.Helper()
 	m := s.members[name]
+	s.unsettled[name] = true // its nodes cannot be heard either
 	return s.breaks(
 		func(ctx context.Context) error { return m.Component(ctx, verb, component) },
 		func(ctx context.Context) error { return m.Component(ctx, counterpart, component) })
