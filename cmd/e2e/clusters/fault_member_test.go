@@ -172,8 +172,9 @@ func goesOn(t *testing.T, kill func(s *scene)) {
 	stacktest.Eventually(t, "the pods of paris are gone", func() error {
 		return s.members[paris].client.Patch(t.Context(), s.deployment(), none)
 	})
-	s.pause("")
 	s.with(paris)
+	s.sampled(t) // of its none
+	s.pause("")
 	s.atLeast(12, everybody()...)
 	s.notes(paris, v1alpha1.FederatedFailingBack)
 	kill(s)
