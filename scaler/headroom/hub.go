@@ -26,16 +26,6 @@ import (
 // somebody: it belongs to a hub that wants a reserve there, or had one. To others it may be that of a hub of an older version.
 const hubLabel = "plimsoll.dev/hub"
 
-// identity is what this hub is known by: the UID of its own namespace kube-system, which lasts as long as the cluster.
-func (r *reconciler) identity(ctx context.Context) (string, error) {
-	namespace := &metav1.PartialObjectMetadata{} // as it is cached already
-	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	if err := r.client.Get(ctx, types.NamespacedName{Name: metav1.NamespaceSystem}, namespace); err != nil {
-		return "", fmt.Errorf("cannot read namespace %s, by whose UID this hub's objects in members are known: %w", metav1.NamespaceSystem, err)
-	}
-	return string(namespace.UID), nil
-}
-
 // foreign is what another hub keeps in a member.
 type foreign struct {
 	hub   string // "": nobody else keeps anything there

@@ -79,7 +79,7 @@ func (s *scene) acts() bool {
 func (r *reconciler) observe(ctx context.Context) (*world, error) {
 	w := &world{now: r.options.Now(), members: map[string]*sight{}}
 	var err error
-	if w.hub, err = r.identity(ctx); err != nil {
+	if w.hub, err = members.HubIdentity(ctx, r.client); err != nil {
 		return nil, err
 	}
 	var headrooms v1alpha1.HeadroomList
