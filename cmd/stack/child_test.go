@@ -35,6 +35,9 @@ func TestChildEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := startShell(t, test.script)
 			require.Eventually(t, func() bool { return string(c.tail()) == "up" }, 10*time.Second, time.Millisecond)
+			if name == "ended before" {
+				<-c.done
+			}
 			err := c.end(test.signal)
 			require.Error(t, c.ended())
 			if test.fail == "" {

@@ -167,9 +167,9 @@ func testRefused(p *play) {
 	p.noted("paris", v1alpha1.FederatedCapped)
 	f := p.reason(v1alpha1.FederatedWriteFailed)
 	require.Contains(p.t, row(f, "paris").Message, "one is enough")
-	p.pass(6 * time.Minute)
 	p.scaleTo(3) // for which nothing is to be written there
 	p.wants("one each", counts{"berlin": 1, "paris": 1, "rome": 1})
+	p.pass(6 * time.Minute) // the cap is over, and nothing is tried that would bring a new one
 	require.Empty(p.t, row(p.reason(v1alpha1.FederatedDivided), "paris").Message, "the failure is over")
 }
 
