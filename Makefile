@@ -5,8 +5,8 @@
 
 GO       ?= go
 DURATION ?= 0
-# Cluster tests start whole clusters: more than two packages at a time only slow each other down.
-PARALLEL ?= 2
+# Cluster tests start whole clusters and wait for them half of the time: three packages keep two cores busy.
+PARALLEL ?= 3
 LINTER   ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # The root module's programs: every folder of cmd with a main package of its own.

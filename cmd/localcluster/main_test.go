@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -104,6 +105,33 @@ func deploy(t *testing.T, client kubernetes.Interface, name string) {
 	require.Eventually(t, func() bool {
 		deployment, err := deployments.Get(t.Context(), name, metav1.GetOptions{})
 		return err == nil && deployment.Status.ReadyReplicas == replicas
+	}, time.Minute, 50*time.Millisecond)
+}
+
+// podIsReadyAgain marks a pod as the controller manager does when it takes its node for dead, and waits until the pod is
+// Ready again, with all else that its status had.
+func podIsReadyAgain(t *testing.T, client kubernetes.Interface) {
+	t.Helper()
+	pods := client.CoreV1().Pods(metav1.NamespaceDefault)
+	list, err := pods.List(t.Context(), metav1.ListOptions{Limit: 1})
+	require.NoError(t, err)
+	pod := &list.Items[0]
+	before := pod.DeepCopy()
+	for i := range pod.Status.Conditions {
+		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady {
+			c.Status, c.Reason, c.LastTransitionTime = corev1.ConditionFalse, "NodeNotReady", metav1.Now()
+		}
+	}
+	_, err = pods.UpdateStatus(t.Context(), pod, metav1.UpdateOptions{})
+	require.NoError(t, err)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		after, err := pods.Get(t.Context(), pod.Name, metav1.GetOptions{})
+		require.NoError(c, err)
+		require.Len(c, after.Status.Conditions, len(before.Status.Conditions))
+		for _, condition := range after.Status.Conditions {
+			require.Equal(c, corev1.ConditionTrue, condition.Status, "%s", condition.Type)
+		}
+		require.Equal(c, before.Status.ContainerStatuses, after.Status.ContainerStatuses)
 	}, time.Minute, 50*time.Millisecond)
 }
 
@@ -205,9 +233,12 @@ func TestComponentsStopAndStart(t *testing.T) {
 		require.NoError(t, err, progress)
 		require.Equal(t, step.want, state(step.component), "after %s", step.verb)
 	}
-	deployment, err := client.AppsV1().Deployments(metav1.NamespaceDefault).Get(t.Context(), "shop", metav1.GetOptions{})
-	require.NoError(t, err)
-	require.Equal(t, int32(3), deployment.Status.ReadyReplicas, "nothing was lost")
+	podIsReadyAgain(t, client)
+	require.EventuallyWithT(t, func(c *assert.CollectT) {
+		deployment, err := client.AppsV1().Deployments(metav1.NamespaceDefault).Get(t.Context(), "shop", metav1.GetOptions{})
+		require.NoError(c, err)
+		require.Equal(c, int32(3), deployment.Status.ReadyReplicas, "nothing was lost")
+	}, time.Minute, 50*time.Millisecond)
 	_, progress, err := localcluster(t.Context(), "stop", "kubelet", "--dir", dir)
 	require.Error(t, err)
 	require.Contains(t, progress, "it has etcd, kube-apiserver")

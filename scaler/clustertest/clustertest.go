@@ -145,11 +145,14 @@ func Scheme(t testing.TB) *runtime.Scheme {
 	return all
 }
 
-// Eventually polls until a condition holds, for half a minute at most.
+// patience is how long a condition may take to hold on a machine that runs other tests, too.
+const patience = 2 * time.Minute
+
+// Eventually polls until a condition holds, for two minutes at most.
 func Eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if err = check(); err == nil {
 			return
 		}

@@ -17,7 +17,34 @@ import (
 // nodeAnnotation marks the nodes that kwok plays: those that up creates and those that a test adds.
 const nodeAnnotation = "kwok.x-k8s.io/node=fake"
 
-// writeKwokConfig writes the stages, kwok's own, that nodes and pods go through.
+// podReadyAgain is a stage for a pod whose Ready was taken away by the controller manager, which had taken its node for dead:
+// a kubelet that is back says so again, and kwok's own stages do not. The containers, which are the kubelet's, stay Ready then.
+const podReadyAgain = `apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata:
+  name: pod-ready-again
+spec:
+  resourceRef:
+    apiGroup: v1
+    kind: Pod
+  selector:
+    matchExpressions:
+    - {key: .metadata.deletionTimestamp, operator: DoesNotExist}
+    - {key: .status.phase, operator: In, values: [Running]}
+    - {key: '.status.conditions.[] | select( .type == "ContainersReady" ) | .status', operator: In, values: ["True"]}
+    - {key: '.status.conditions.[] | select( .type == "Ready" ) | .status', operator: In, values: ["False"]}
+  delay:
+    durationMilliseconds: 1000
+  next:
+    statusTemplate: |
+      conditions:
+      - lastTransitionTime: {{ Now | Quote }}
+        reason: ""
+        status: "True"
+        type: Ready
+`
+
+// writeKwokConfig writes the stages, kwok's own and one of ours, that nodes and pods go through.
 func (s *State) writeKwokConfig() error {
 	podReady, err := delayed(podfast.DefaultPodReady, s.Options.PodReadyDelay)
 	if err != nil {
@@ -25,7 +52,7 @@ func (s *State) writeKwokConfig() error {
 	}
 	stages := []string{
 		nodefast.DefaultNodeInit, heartbeat.DefaultNodeHeartbeatWithLease,
-		podReady, podfast.DefaultPodComplete, podfast.DefaultPodDelete,
+		podReady, podReadyAgain, podfast.DefaultPodComplete, podfast.DefaultPodDelete,
 	}
 	if err := os.WriteFile(s.path("kwok.yaml"), []byte(strings.Join(stages, "\n---\n")), 0o600); err != nil {
 		return fmt.Errorf("write kwok's configuration: %w", err)

@@ -74,7 +74,7 @@ func settled(t *testing.T, cluster *stack.Cluster) []string {
 func requireObjects(t *testing.T, cluster *stack.Cluster, want []string) {
 	t.Helper()
 	var found []string
-	_ = wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
+	_ = wait.PollUntilContextTimeout(t.Context(), 500*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) {
 		found = objects(t, cluster)
 		return slices.Equal(want, found), nil
 	}) // the difference says more than its error
