@@ -48,25 +48,37 @@ const gathered = 100 * time.Millisecond
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
-// lateQueue is the controller's queue once it runs; what is added before is seen in the first look.
+// lateQueue is the controller's queue once it runs. What is added before waits for that: a FederatedScale that is gone, and
+// whose shares still stand in members, is found by nothing else.
 type lateQueue struct {
 	mu    sync.Mutex
 	queue queue
+	early map[reconcile.Request]bool
 }
 
 func (l *lateQueue) start(_ context.Context, q queue) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.queue = q
+	for request := range l.early {
+		q.AddAfter(request, gathered)
+	}
+	l.early = nil
 	return nil
 }
 
 func (l *lateQueue) add(namespace, name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}
 	if l.queue != nil {
-		l.queue.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}, gathered)
+		l.queue.AddAfter(request, gathered)
+		return
 	}
+	if l.early == nil {
+		l.early = map[reconcile.Request]bool{}
+	}
+	l.early[request] = true
 }
 
 // watch has a FederatedScale looked at when it or its HPA changes, when a cluster's state does, and when its workload or

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package federation
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// What a member's caches show before the hub's controller runs is looked at when it does: of a FederatedScale that is gone
+// nothing else tells.
+func TestLateQueueKeepsWhatIsEarly(t *testing.T) {
+	var late lateQueue
+	for _, name := range []string{"early", "early", "earlier"} {
+		late.add("shop", name)
+	}
+	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	defer q.ShutDown()
+	require.NoError(t, late.start(t.Context(), q))
+	late.add("shop", "later")
+	require.Eventually(t, func() bool { return q.Len() == 3 }, 10*time.Second, time.Millisecond)
+	got := map[string]bool{}
+	for range 3 {
+		request, _ := q.Get()
+		require.Equal(t, "shop", request.Namespace)
+		got[request.Name] = true
+	}
+	require.Equal(t, map[string]bool{"early": true, "earlier": true, "later": true}, got)
+}
