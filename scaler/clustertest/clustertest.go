@@ -31,6 +31,18 @@ import (
 // programs are bin/localcluster as the packages one and two folders below scaler see it.
 var programs = []string{"../../bin/localcluster", "../../../bin/localcluster"}
 
+// frugal makes a cluster that does little half as expensive on a machine that runs ten of them: only the controllers that
+// tests of the scaler meet, and reads and watches from etcd itself. The end-to-end tests and the demos run clusters as they are.
+var frugal = []string{
+	"--component-arg", "kube-apiserver=--watch-cache=false",
+	"--component-arg", "kube-controller-manager=--controllers=" + strings.Join([]string{
+		"clusterrole-aggregation-controller", "daemonset-controller", "deployment-controller", "disruption-controller", "endpointslice-controller",
+		"garbage-collector-controller", "horizontal-pod-autoscaler-controller", "job-controller", "namespace-controller", "node-lifecycle-controller",
+		"pod-garbage-collector-controller", "replicaset-controller", "resourcequota-controller", "root-ca-certificate-publisher-controller",
+		"serviceaccount-controller", "serviceaccount-token-controller", "statefulset-controller", "taint-eviction-controller",
+	}, ","),
+}
+
 // Cluster is a running cluster with Plimsoll's CRDs, without nodes and without anything else of Plimsoll.
 type Cluster struct {
 	// RESTConfig is an administrator's, without client-side rate limits.
@@ -63,7 +75,8 @@ func Start(t *testing.T, arguments ...string) *Cluster {
 	path, err := filepath.Abs(programs[at])
 	require.NoError(t, err)
 	c := &Cluster{program: path, name: fmt.Sprintf("test-%d-%d", os.Getpid(), started.Add(1)), dir: t.TempDir()}
-	lines := strings.Fields(c.run(t, append([]string{"up", "--nodes", "0", "--parent-pid", fmt.Sprint(os.Getpid())}, arguments...)...))
+	up := slices.Concat([]string{"up", "--nodes", "0", "--parent-pid", fmt.Sprint(os.Getpid())}, frugal, arguments)
+	lines := strings.Fields(c.run(t, up...))
 	t.Cleanup(func() { c.run(t, "down") })
 	c.Kubeconfig = lines[len(lines)-1]
 	c.RESTConfig, err = clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
