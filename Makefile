@@ -45,8 +45,15 @@ demo-clusters: build components ## a hub and three members, one of which dies an
 	bin/plimsoll demo clusters --duration=$(if $(filter 0,$(DURATION)),6m,$(DURATION))
 
 .PHONY: test
-test: build components ## all tests, also those on local clusters; a second run takes minutes
+test: build components ## all tests, also those on local clusters; ten minutes on two cores
+	@$(MAKE) --no-print-directory -j2 test-plimsoll test-localcluster
+
+.PHONY: test-plimsoll
+test-plimsoll:
 	$(GO) test -p $(PARALLEL) -timeout 20m ./...
+
+.PHONY: test-localcluster
+test-localcluster:
 	cd cmd/localcluster && $(GO) test -p 1 -timeout 15m ./...
 	cd cmd/localcluster/hpadiff && $(GO) test -timeout 15m ./...
 
