@@ -195,8 +195,8 @@ func (d *decision) aim() {
 	}
 	slices.SortStableFunc(above, func(a, b *member) int { return cmp.Compare(b.Replicas-b.goal, a.Replicas-a.goal) })
 	for _, m := range above {
-		ready := min(m.Ready, m.Replicas) // of which it loses none above the target
-		most := max(ready, m.Replicas-m.Stuck)
+		ready := m.ready() // of which it loses none above the target; what it was to lose before counts no more
+		most := max(min(m.Ready, m.Replicas), m.Replicas-m.Stuck)
 		if d.Options.Ordinals {
 			ready, most = m.Replicas, m.Replicas
 		}

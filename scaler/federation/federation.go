@@ -193,6 +193,11 @@ func (s *scene) sleep(plan *divide.Plan, written []outcome) time.Duration {
 	for _, w := range written {
 		sleep = min(sleep, w.again())
 	}
+	for name, kept := range plan.State.Members { // what was decided may be reason to decide further
+		if s.acts() && kept.Replicas != s.state.Members[name].Replicas {
+			sleep = min(sleep, settled)
+		}
+	}
 	return sleep
 }
 
