@@ -9,6 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/plimsoll/plimsoll/policy/divide"
+	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
 // What a member's caches show before the hub's controller runs is looked at when it does: of a FederatedScale that is gone
@@ -30,4 +33,15 @@ func TestLateQueueKeepsWhatIsEarly(t *testing.T) {
 		got[request.Name] = true
 	}
 	require.Equal(t, map[string]bool{"early": true, "earlier": true, "later": true}, got)
+}
+
+// A decision that changes what is kept of a member may be reason for another one, also if nothing was to be written.
+func TestLooksAgainAfterADecision(t *testing.T) {
+	s := &scene{rule: v1alpha1.Federation{Enforce: true}, state: divide.State{Members: map[string]divide.Kept{"rome": {Replicas: 1}}}}
+	plan := &divide.Plan{State: divide.State{Members: map[string]divide.Kept{"rome": {Replicas: 1}}}}
+	require.Equal(t, mostSleep, s.sleep(plan, nil))
+	plan.State.Members["rome"] = divide.Kept{Replicas: 2}
+	require.Equal(t, settled, s.sleep(plan, nil))
+	s.rule.Enforce = false
+	require.Equal(t, mostSleep, s.sleep(plan, nil), "what is only observed is not written, so nothing follows from it")
 }
