@@ -84,16 +84,11 @@ spec:
 }
 
 // measured creates the FederatedScale, anew until its weights are what fits into empty members: the scaler may not have heard
-// yet that the pods of the scene before are gone.
+// yet that the pods of the scene before are gone. Until then it only observes, so that no member has replicas of one that is gone.
 func (s *scene) measured() {
 	s.t.Helper()
 	s.eventually("weights by what fits", func() error {
-		if err := s.hub.ApplyYAML(s.t.Context(), s.text(`
-apiVersion: plimsoll.dev/v1alpha1
-kind: FederatedScale
-metadata: {name: shop, namespace: $NS}
-spec: {mode: Enforce, targetRef: {}, replicas: 12, pendingTimeout: 5s, failover: {after: 5s, returnAfter: 5s}}
-`)); err != nil {
+		if err := s.apply("Observe"); err != nil {
 			return err
 		}
 		rows := s.scale().Status.Clusters
@@ -108,8 +103,17 @@ spec: {mode: Enforce, targetRef: {}, replicas: 12, pendingTimeout: 5s, failover:
 		if len(rows) < len(nodes) {
 			return errors.New("nothing is divided yet")
 		}
-		return nil
+		return s.apply("Enforce")
 	})
+}
+
+func (s *scene) apply(mode string) error {
+	return s.hub.ApplyYAML(s.t.Context(), strings.ReplaceAll(s.text(`
+apiVersion: plimsoll.dev/v1alpha1
+kind: FederatedScale
+metadata: {name: shop, namespace: $NS}
+spec: {mode: $MODE, targetRef: {}, replicas: 12, pendingTimeout: 5s, failover: {after: 5s, returnAfter: 5s}}
+`), "$MODE", mode))
 }
 
 func (s *scene) text(yaml string) string { return strings.ReplaceAll(yaml, "$NS", s.ns) }
