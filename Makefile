@@ -45,7 +45,7 @@ demo-clusters: build components ## a hub and three members, one of which dies an
 	bin/plimsoll demo clusters --duration=$(if $(filter 0,$(DURATION)),6m,$(DURATION))
 
 .PHONY: test
-test: build components ## all tests, also those on local clusters; ten minutes on two cores
+test: build components ## all tests, also those on local clusters; eleven minutes on two cores
 	@$(MAKE) --no-print-directory -j2 test-plimsoll test-localcluster
 
 .PHONY: test-plimsoll
