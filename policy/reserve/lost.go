@@ -49,9 +49,9 @@ type losing struct {
 	out       []Moved
 }
 
-// ifLost divides the workloads over the surviving clusters as the failover would. Where the nodes, and the quotas
-// that workloads share, take less than the division gives, the cluster is full, and its seats go on by the same sequence. What is said to fit was placed, all
-// workloads together, the reserve's room included.
+// ifLost divides the workloads over the surviving clusters as the failover would. Where the nodes, and the quotas that
+// workloads share, take less than the division gives, the cluster is full, and its seats go on by the same sequence. What
+// is said to fit was placed, all workloads together, the reserve's room included.
 func ifLost(cluster string, clusters []Cluster, rooms []room, workloads []Workload) (Loss, error) {
 	l := losing{cluster: cluster, alive: map[string]bool{}}
 	for i, c := range clusters {

@@ -193,12 +193,20 @@ func (s *scene) sleep(plan *divide.Plan, written []outcome) time.Duration {
 	for _, w := range written {
 		sleep = min(sleep, w.again())
 	}
-	for name, kept := range plan.State.Members { // what was decided may be reason to decide further
-		if s.acts() && kept.Replicas != s.state.Members[name].Replicas {
-			sleep = min(sleep, settled)
-		}
+	if s.acts() && further(s.state, plan.State) {
+		sleep = min(sleep, settled)
 	}
 	return sleep
+}
+
+// further says whether another replica count is kept of a member than before, which may be reason to decide further.
+func further(before, after divide.State) bool {
+	for name, kept := range after.Members {
+		if kept.Replicas != before.Members[name].Replicas {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *reconciler) memo(key types.NamespacedName) *memo {
