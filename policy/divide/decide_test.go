@@ -61,6 +61,7 @@ func TestDecide(t *testing.T) {
 		members  []divide.Member
 		state    divide.State
 		options  func(*divide.Options)
+		unread   string // Observed.Unmeasured
 		targets  targets
 		reasons  []divide.Reason
 		next     time.Duration // after noon; 0: no need
@@ -129,6 +130,12 @@ func TestDecide(t *testing.T) {
 		{name: "failed over: fewer are acted on after a while where it is said", replicas: 12, members: []divide.Member{healthy("a", 15, 15), healthy("b", 15, 15), down(c, divide.Failed, time.Hour)},
 			state: away(15, 15, divide.Kept{Replicas: 10, Seen: 10, Away: true}), options: func(o *divide.Options) { o.FreezeFor = 30 * time.Minute },
 			targets: targets{"a": 6, "b": 6}, reasons: []divide.Reason{divide.FailedOver}},
+		{name: "failed, but answers again", replicas: 30, members: []divide.Member{a, b, with(down(c, divide.Failed, time.Hour), func(m *divide.Member) { m.Answers = true })}, state: ran(30, threeOf(10)),
+			targets: targets{"a": 10, "b": 10}, reasons: []divide.Reason{divide.ScaleDownFrozen, divide.FailoverWaits}},
+		{name: "failed, answers again, and a cap would lower others", replicas: 30, members: []divide.Member{healthy("a", 13, 13), healthy("b", 10, 10), with(down(c, divide.Failed, time.Hour), func(m *divide.Member) { m.Answers = true })},
+			state: away(13, 10, divide.Kept{Replicas: 7, Seen: 7}), targets: targets{"a": 13, "b": 11}, reasons: []divide.Reason{divide.ScaleDownFrozen, divide.FailoverWaits}},
+		{name: "failed over, and answers again", replicas: 30, members: []divide.Member{healthy("a", 15, 15), healthy("b", 15, 15), with(down(c, divide.Failed, time.Hour), func(m *divide.Member) { m.Answers = true })},
+			state: away(15, 15, divide.Kept{Replicas: 10, Seen: 10, Away: true}), targets: targets{"a": 15, "b": 15}, reasons: []divide.Reason{divide.FailedOver}},
 		{name: "failover never", replicas: 30, members: []divide.Member{a, b, down(c, divide.Failed, time.Hour)}, state: ran(30, threeOf(10)),
 			options: func(o *divide.Options) { o.Failover = divide.Never }, targets: targets{"a": 10, "b": 10}, reasons: []divide.Reason{divide.FailoverNever}},
 		{name: "two of three: the third is raised, nothing is lowered", replicas: 12, members: []divide.Member{a, down(b, divide.Failed, time.Minute), down(c, divide.Failed, time.Minute)}, state: ran(30, threeOf(10)),
@@ -187,6 +194,14 @@ func TestDecide(t *testing.T) {
 		{name: "found, and fewer are asked for", replicas: 18, members: []divide.Member{a, b, healthy("c", 4, 4)},
 			state:   divide.State{Replicas: 24, Adoption: &divide.Adoption{Asked: 19, Found: 24, Until: noon.Add(time.Minute)}, Members: map[string]divide.Kept{"a": {Replicas: 10, Seen: 10}, "b": {Replicas: 10, Seen: 10}, "c": {Replicas: 4, Seen: 4}}},
 			targets: targets{"a": 6, "b": 8, "c": 6}, reasons: []divide.Reason{divide.WaitingForReady}},
+		{name: "found, and the HPA cannot read its metrics", replicas: 18, members: []divide.Member{a, b, healthy("c", 4, 4)}, unread: "HPA shop of the hub has not read its metrics",
+			state:   divide.State{Replicas: 24, Adoption: &divide.Adoption{Asked: 1, Found: 24, Until: noon.Add(-time.Hour)}, Members: map[string]divide.Kept{"a": {Replicas: 10, Seen: 10}, "b": {Replicas: 10, Seen: 10}, "c": {Replicas: 4, Seen: 4}}},
+			targets: targets{"a": 10, "b": 10, "c": 8}, reasons: []divide.Reason{divide.Adopting, divide.WaitingForReady, divide.WaitingForReady}},
+		{name: "found, and nobody has asked for so many in ten minutes", replicas: 18, members: []divide.Member{a, b, healthy("c", 4, 4)},
+			state:   divide.State{Replicas: 24, Adoption: &divide.Adoption{Asked: 1, Found: 24, Until: noon}, Members: map[string]divide.Kept{"a": {Replicas: 10, Seen: 10}, "b": {Replicas: 10, Seen: 10}, "c": {Replicas: 4, Seen: 4}}},
+			targets: targets{"a": 6, "b": 8, "c": 6}, reasons: []divide.Reason{divide.WaitingForReady}},
+		{name: "back without a failover, and the number asked for lacks its demand", replicas: 20, members: []divide.Member{a, b, returned(time.Minute, 10, 10)}, state: ran(30, threeOf(10)),
+			options: func(o *divide.Options) { o.Failover = divide.Never }, targets: targets{"a": 10, "b": 10, "c": 10}, reasons: []divide.Reason{divide.ScaleDownFrozen}, next: time.Minute},
 		{name: "back, and the number asked for lacks its demand", replicas: 20, members: []divide.Member{healthy("a", 15, 15), healthy("b", 15, 15), with(healthy("c", 0, 0), func(m *divide.Member) { m.Since = noon.Add(-2*time.Minute + time.Second) })},
 			state: away(15, 15, divide.Kept{Away: true}), targets: targets{"a": 15, "b": 15, "c": 0}, reasons: []divide.Reason{divide.ScaleDownFrozen, divide.Returning}, next: time.Second},
 	} {
@@ -195,7 +210,7 @@ func TestDecide(t *testing.T) {
 			if test.options != nil {
 				test.options(&options)
 			}
-			p := divide.Decide(divide.Observed{Replicas: test.replicas, Members: test.members, Options: options}, test.state, noon)
+			p := divide.Decide(divide.Observed{Replicas: test.replicas, Members: test.members, Unmeasured: test.unread, Options: options}, test.state, noon)
 			require.Equal(t, test.targets, p.Targets, "%+v", p.Notes)
 			require.Equal(t, test.reasons, slices.Clip(append([]divide.Reason(nil), reasons(p)...)), "%+v", p.Notes)
 			if test.next == 0 {
@@ -209,7 +224,7 @@ func TestDecide(t *testing.T) {
 			}
 			reversed := slices.Clone(test.members)
 			slices.Reverse(reversed)
-			require.Equal(t, p, divide.Decide(divide.Observed{Replicas: test.replicas, Members: reversed, Options: options}, test.state, noon), "the members' order")
+			require.Equal(t, p, divide.Decide(divide.Observed{Replicas: test.replicas, Members: reversed, Unmeasured: test.unread, Options: options}, test.state, noon), "the members' order")
 		})
 	}
 }

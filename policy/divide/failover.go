@@ -15,7 +15,9 @@ func (d *decision) failOver() {
 			d.note(m, FailoverNever, "member %s has failed; its replicas stay where they are, as failover is Never", m.Name)
 		case d.now.Sub(m.Since) < d.Options.After && !m.moved():
 			d.wake(m.Since.Add(d.Options.After))
-			d.note(m, FailoverWaits, "member %s has failed; its replicas move at %s unless it returns", m.Name, m.Since.Add(d.Options.After).Format(time.RFC3339))
+			d.note(m, FailoverWaits, "member %s has failed; its replicas move at %s unless it answers by then", m.Name, m.Since.Add(d.Options.After).Format(time.RFC3339))
+		case m.Answers && !m.moved():
+			d.note(m, FailoverWaits, "member %s has failed, but answers again; its replicas move only if it stops before it is Healthy", m.Name)
 		default:
 			m.kept.Away, m.kept.Stage, m.kept.StageSince = true, 0, time.Time{}
 			d.note(m, FailedOver, "member %s has failed; its replicas have moved to the others", m.Name)
@@ -35,8 +37,10 @@ func (m *member) wavers(o Options, now time.Time) string {
 		return "is suspended"
 	case m.Health == Healthy:
 		return "has not been read since it was written or came back"
-	case m.Health == Failed && (o.Failover == Never || now.Sub(m.Since) >= o.After):
+	case m.Health == Failed && (o.Failover == Never || now.Sub(m.Since) >= o.After && !m.Answers):
 		return ""
+	case m.Health == Failed && m.Answers:
+		return "has failed, but answers again"
 	}
 	return "may have failed"
 }
@@ -103,11 +107,11 @@ func (d *decision) suspicion(failing, asked int) bool {
 	return true
 }
 
-// settling is a member that had failed over and has been Healthy again for too short a time for its demand to be in the number asked for: the
-// metrics are read anew first, and then the HPA looks. nil if there is none.
+// settling is a member that has been Healthy again for too short a time for its demand to be in the number asked for: the metrics are read anew
+// first, and then the HPA looks. nil if there is none. Whether its seats had moved does not matter: its demand was missing all the same.
 func (d *decision) settling() *member {
 	for _, m := range d.members {
-		if m.kept.Away && !m.silent() && !m.Drain && d.now.Before(m.Since.Add(d.Options.SettleFor)) {
+		if !m.silent() && !m.Drain && d.now.Before(m.Since.Add(d.Options.SettleFor)) {
 			return m
 		}
 	}
@@ -130,7 +134,7 @@ func (d *decision) adopt() {
 			found += m.Replicas
 		}
 	}
-	if d.Replicas < a.Asked || d.Replicas > a.Asked && d.Replicas >= found || !d.now.Before(a.Until) {
+	if d.Replicas < a.Asked || d.Replicas > a.Asked && d.Replicas >= found || d.Unmeasured == "" && !d.now.Before(a.Until) {
 		d.plan.State.Adoption = nil
 		return
 	}
@@ -138,6 +142,10 @@ func (d *decision) adopt() {
 	d.wake(a.Until)
 	if found = min(found, MaxReplicas); found > d.plan.Replicas {
 		d.plan.Replicas = found
+		if !d.now.Before(a.Until) {
+			d.note(nil, Adopting, "%d replicas were asked for and %d found: they stay, as %s", d.Replicas, found, d.Unmeasured)
+			return
+		}
 		d.note(nil, Adopting, "%d replicas were asked for and %d found: they stay until as many are asked for, or fewer than now, or until %s",
 			d.Replicas, found, a.Until.Format(time.RFC3339))
 	}

@@ -73,6 +73,9 @@ func (w *world) requireNoSurprise(t require.TestingT, o divide.Observed, p divid
 			continue
 		}
 		before, after := w.state.Members[m.Name], p.State.Members[m.Name]
+		if m.Answers && m.Health == divide.Failed {
+			holds(t, before.Away || !after.Away, "a failed member that answers again does not fail over")
+		}
 		if m.Suspend {
 			holds(t, before.Away == after.Away, "a suspended member neither fails over nor back")
 		} else if asked++; m.Health != divide.Healthy {

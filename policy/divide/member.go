@@ -36,6 +36,9 @@ type Member struct {
 	// Since is when it became Healthy, or when it stopped being Healthy: from Suspect to Failed it stays. Options.After
 	// and FreezeFor count from there, not from when it was declared Failed.
 	Since time.Time
+	// Answers: though it is Failed, what is asked of it has been good again since, and it becomes Healthy if that lasts. Its
+	// seats, if they have not moved, do not: its pods may have run all along.
+	Answers bool
 	// Suspend: an operator lets nobody ask or write the member. Whatever its health it is treated as Suspect, except that
 	// the hub does not suspect itself for it. Drain wins over it.
 	Suspend bool
@@ -68,8 +71,11 @@ type Observed struct {
 	// HubSuspects is why the hub suspects itself, by all clusters that it knows and not only those of this workload, in a
 	// sentence without a full stop; "": it does not. While it does nothing is lowered, and no lower number acted on.
 	HubSuspects string
-	Members     []Member // in any order
-	Options     Options
+	// Unmeasured is why the number asked for is not by the demand, in a sentence without a full stop: the HPA that asks
+	// cannot read its metrics, and has but kept to its minReplicas. "": it is. While it is not, what was found at first stays.
+	Unmeasured string
+	Members    []Member // in any order
+	Options    Options
 }
 
 // Options are the rules of moving. Durations of 0 mean at once.
@@ -90,11 +96,11 @@ type Options struct {
 	// CoolDown is how long a member that refuses pods or leaves them waiting gets no more; it doubles up to eightfold
 	// while it does so again.
 	CoolDown time.Duration
-	// AdoptFor is how long, at first, more replicas than asked for are left as they were found, unless as many are asked for
+	// AdoptFor is how long, at first (and then as long as Observed.Unmeasured), more replicas than asked for are left as they were found, unless as many are asked for
 	// or fewer than at first: a scale that nobody has set yet, or one that an HPA begins with its minReplicas, must not cut a
 	// running workload.
 	AdoptFor time.Duration
-	// SettleFor is for how long after a member that had failed over is Healthy again a lower number of replicas is ignored: it was worked out
+	// SettleFor is for how long after a member has become Healthy a lower number of replicas is ignored: it was worked out
 	// without that member's demand.
 	SettleFor time.Duration
 	// Ordinals: pods end by their ordinals whether they are ready or not, as a StatefulSet's. Otherwise those that are

@@ -99,7 +99,7 @@ func (w *world) observed() divide.Observed {
 		}
 		m := divide.Member{Name: s.name, Health: s.health, Since: s.since, Drain: s.drain, Suspend: s.suspend, Weight: s.weight, Min: s.least, Max: s.most}
 		if m.Seen = s.reached && !s.unread; m.Seen {
-			m.Replicas, m.Ready, m.Refused = s.spec, s.ready, s.refused
+			m.Replicas, m.Ready, m.Refused, m.Answers = s.spec, s.ready, s.refused, s.runs
 			if s.stale {
 				m.Replicas, m.Ready = s.oldSpec, s.oldReady
 			}

@@ -105,6 +105,12 @@ type FederatedClusterStatus struct {
 	ReadyAt *metav1.MicroTime `json:"readyAt,omitempty"`
 }
 
+// Moved says whether the cluster has failed and its replicas, which are still the last that it was seen with, are counted
+// where they are now.
+func (c *FederatedClusterStatus) Moved() bool {
+	return c.Away && c.Stage == 0 && c.State == MemberFailed
+}
+
 // FederatedCap is the most that a cluster gets for a while.
 type FederatedCap struct {
 	Replicas int32       `json:"replicas"`

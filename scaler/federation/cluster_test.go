@@ -26,6 +26,7 @@ func TestFederation(t *testing.T) {
 		{"drain", testDrain},
 		{"a quota", testQuota},
 		{"pods that wait for a node", testStuck},
+		{"pods that never start", testNeverStarts},
 		{"a refused write", testRefused},
 		{"no workload in a member", testNoTarget},
 		{"another HPA scales it", testOwned},

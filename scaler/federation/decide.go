@@ -24,7 +24,7 @@ func (s *scene) asked() int64 {
 
 // observed is the scene in policy's words.
 func (s *scene) observed() divide.Observed {
-	o := divide.Observed{Replicas: s.asked(), Salt: s.scale.Namespace + "/" + s.scale.Name, HubSuspects: s.doubt, Options: s.rule.Options}
+	o := divide.Observed{Replicas: s.asked(), Salt: s.scale.Namespace + "/" + s.scale.Name, HubSuspects: s.doubt, Unmeasured: s.unmeasured, Options: s.rule.Options}
 	for _, one := range s.sights {
 		if one.absent() {
 			continue
@@ -53,7 +53,7 @@ func (one *sight) absent() bool {
 func (one *sight) divided(s *scene) divide.Member {
 	m := divide.Member{Name: one.name, Min: widen(one.limits.MinReplicas), Max: widen(one.limits.MaxReplicas)}
 	if c := one.cluster; c != nil {
-		m.Health, m.Drain, m.Suspend = health(c.Status.State), c.Spec.Drain, c.Spec.Suspend
+		m.Health, m.Drain, m.Suspend, m.Answers = healthOf(c.Status.State), c.Spec.Drain, c.Spec.Suspend, answersAgain(c)
 		if c.Status.Since != nil {
 			m.Since = c.Status.Since.Time
 		}
@@ -90,7 +90,7 @@ func (one *sight) ready() int64 {
 	return ready
 }
 
-func health(state v1alpha1.MemberState) divide.Health {
+func healthOf(state v1alpha1.MemberState) divide.Health {
 	switch state {
 	case v1alpha1.MemberHealthy:
 		return divide.Healthy

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -144,6 +145,35 @@ func testStuck(p *play) {
 		}
 		return nil
 	})
+}
+
+// A pod that has a node, and whose image never comes, counts as one without a node, only later.
+func testNeverStarts(p *play) {
+	rome := p.members["rome"]
+	rome.Create(p.t, "", `{apiVersion: v1, kind: Node, metadata: {name: broken, labels: {disk: broken}}, status: {capacity: {cpu: "1", memory: 8Gi, pods: "10"},
+		allocatable: {cpu: "1", memory: 8Gi, pods: "10"}, conditions: [{type: Ready, status: "True", reason: KubeletReady}]}}`) // kwok knows nothing of it
+	p.t.Cleanup(func() {
+		require.NoError(p.whole, rome.Client.Delete(p.whole.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "broken"}}))
+	})
+	p.deploy(0, "berlin", "paris")
+	rome.Create(p.t, p.namespace, `{apiVersion: apps/v1, kind: Deployment, metadata: {name: shop}, spec: {replicas: 0, selector: {matchLabels: {app: shop}},
+		template: {metadata: {labels: {app: shop}}, spec: {terminationGracePeriodSeconds: 0, nodeSelector: {disk: broken}, tolerations: [{operator: Exists}],
+		containers: [{name: shop, image: shop, resources: {requests: {cpu: "1"}}}]}}}}`)
+	p.create("replicas: 5, pendingTimeout: 10s")
+	p.wants("one tries in rome", counts{"berlin": 2, "paris": 2})
+	p.eventually("it has a node", func() error {
+		var list corev1.PodList
+		require.NoError(p.t, rome.Client.List(p.t.Context(), &list, client.InNamespace(p.namespace)))
+		if len(list.Items) != 1 || list.Items[0].Spec.NodeName != "broken" {
+			return fmt.Errorf("%d pods in rome", len(list.Items))
+		}
+		return nil
+	})
+	p.pass(time.Second) // at the latest now it has been seen
+	p.reason(v1alpha1.FederatedWaitingForReady)
+	p.pass(startFactor * 10 * time.Second)
+	p.wants("the others take it", counts{"berlin": 3, "paris": 2, "rome": 0})
+	p.reason(v1alpha1.FederatedCapped)
 }
 
 // A member whose API server refuses a raise keeps what it has, and the others take the rest.

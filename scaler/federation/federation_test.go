@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
 
 	"github.com/plimsoll/plimsoll/policy/divide"
@@ -93,6 +94,40 @@ func TestStuck(t *testing.T) {
 		one := &sight{memo: &memberMemo{}, pods: pods{all: placed + 3, placed: placed, overdue: 3}, target: &target{replicas: 5, work: &workload{wanted: 10}}}
 		one.judge(&scene{now: noon, rule: v1alpha1.Federation{Bounds: true, PendingTimeout: time.Hour}})
 		require.Equal(t, want, one.stuck, "%d pods have a node", placed)
+	}
+}
+
+// Since when a pod has waited is by when it was first seen; one with a node may take five times as long.
+func TestOverdue(t *testing.T) {
+	const timeout = 10 * time.Second
+	for _, test := range []struct {
+		name            string
+		pod             waiting
+		since           time.Duration
+		overdue, placed int64
+		due             time.Duration // from now; 0: never
+	}{
+		{"no node, new", waiting{"a", false}, -1, 0, 0, 10 * time.Second},
+		{"no node for long", waiting{"a", false}, timeout, 1, 0, 0},
+		{"a node, new", waiting{"a", true}, -1, 0, 1, 50 * time.Second},
+		{"a node, not started", waiting{"a", true}, timeout, 0, 1, 40 * time.Second},
+		{"a node, not started for long", waiting{"a", true}, 5 * timeout, 1, 0, 0},
+		{"seen in the future", waiting{"a", false}, -time.Hour, 0, 0, 10 * time.Second},
+	} {
+		p, seen := pods{all: 1, waiting: []waiting{test.pod}}, map[types.UID]time.Time{"gone": noon}
+		if test.pod.placed {
+			p.placed = 1
+		}
+		if test.since != -1 {
+			seen["a"] = noon.Add(-test.since)
+		}
+		seen = p.time(seen, noon, timeout)
+		require.Len(t, seen, 1, test.name)
+		require.Equal(t, []int64{test.overdue, test.placed}, []int64{p.overdue, p.placed}, test.name)
+		require.Equal(t, test.due > 0, !p.due.IsZero(), test.name)
+		if test.due > 0 {
+			require.Equal(t, noon.Add(test.due), p.due, test.name)
+		}
 	}
 }
 

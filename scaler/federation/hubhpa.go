@@ -3,10 +3,12 @@
 package federation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,23 +25,52 @@ func scaled(object client.Object) []string {
 	return nil
 }
 
-// wrongMetric says what is wrong with the metrics of the hub's HPA: of a type that needs pods in the hub, where there are
-// none. "": nothing, or there is no HPA. With Value the HPA multiplies by its Ready pods, and would ask for the minimum.
-func (r *reconciler) wrongMetric(ctx context.Context, f *v1alpha1.FederatedScale) (string, error) {
+// hubHPAs are the HPAs of the hub that scale a FederatedScale.
+func (r *reconciler) hubHPAs(ctx context.Context, f *v1alpha1.FederatedScale) ([]autoscalingv2.HorizontalPodAutoscaler, error) {
 	var list autoscalingv2.HorizontalPodAutoscalerList
 	err := r.client.List(ctx, &list, client.InNamespace(f.Namespace), client.UnsafeDisableDeepCopy, client.MatchingFields{hubIndex: f.Name})
 	if err != nil {
-		return "", fmt.Errorf("cannot list the HPAs of namespace %s: %w", f.Namespace, err)
+		return nil, fmt.Errorf("cannot list the HPAs of namespace %s: %w", f.Namespace, err)
 	}
-	for i := range list.Items {
-		hpa := &list.Items[i]
-		for j := range hpa.Spec.Metrics {
-			if wrong := needsPods(&hpa.Spec.Metrics[j]); wrong != "" {
-				return fmt.Sprintf("HPA %s of the hub has the metric %s, and the hub has no pods to measure or count: use External or Object with AverageValue; until then fewer replicas are not acted on", hpa.Name, wrong), nil
+	return list.Items, nil
+}
+
+// wrongMetric says what is wrong with the metrics of the hub's HPAs: of a type that needs pods in the hub, where there are
+// none. "": nothing, or there is no HPA. With Value the HPA multiplies by its Ready pods, and would ask for the minimum.
+func wrongMetric(hpas []autoscalingv2.HorizontalPodAutoscaler) string {
+	for i := range hpas {
+		for j := range hpas[i].Spec.Metrics {
+			if wrong := needsPods(&hpas[i].Spec.Metrics[j]); wrong != "" {
+				return fmt.Sprintf("HPA %s of the hub has the metric %s, and the hub has no pods to measure or count: use External or Object with AverageValue; until then fewer replicas are not acted on", hpas[i].Name, wrong)
 			}
 		}
 	}
-	return "", nil
+	return ""
+}
+
+// unmeasured says which HPA of the hub asks for replicas without having read its metrics, "" if none does. Such a one keeps
+// what it finds, but lifts it to its minReplicas.
+func unmeasured(hpas []autoscalingv2.HorizontalPodAutoscaler) string {
+	for i := range hpas {
+		if why := unread(&hpas[i]); why != "" {
+			return fmt.Sprintf("HPA %s of the hub has not read its metrics (%s)", hpas[i].Name, why)
+		}
+	}
+	return ""
+}
+
+// unread is the reason why an HPA cannot read its metrics, "" if it can, or has been switched off by 0 replicas.
+func unread(hpa *autoscalingv2.HorizontalPodAutoscaler) string {
+	for _, c := range hpa.Status.Conditions {
+		switch {
+		case c.Type != autoscalingv2.ScalingActive:
+		case c.Status == corev1.ConditionTrue, c.Reason == "ScalingDisabled":
+			return ""
+		default:
+			return cmp.Or(c.Reason, "Unknown")
+		}
+	}
+	return "NotLookedYet"
 }
 
 // scales is the name of the FederatedScale that an HPA of the hub scales, "" if it scales something else.

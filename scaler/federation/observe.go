@@ -36,7 +36,9 @@ type scene struct {
 	taken  string // the older FederatedScale that has the target; "": none
 	doubt  string // why the hub suspects itself; "": it does not
 	wrong  string // what is wrong with the metrics of the hub's HPA; "": nothing
-	sights []*sight
+	// unmeasured is why what is asked for is not by the demand; "": it is.
+	unmeasured string
+	sights     []*sight
 	// weighAt is when the weights take their next step.
 	weighAt time.Time
 }
@@ -108,9 +110,11 @@ func (r *reconciler) observe(ctx context.Context, f *v1alpha1.FederatedScale, ru
 	if s.taken, err = r.takenBy(ctx, f, rule); err != nil {
 		return nil, err
 	}
-	if s.wrong, err = r.wrongMetric(ctx, f); err != nil {
+	hpas, err := r.hubHPAs(ctx, f)
+	if err != nil {
 		return nil, err
 	}
+	s.wrong, s.unmeasured = wrongMetric(hpas), unmeasured(hpas)
 	var list v1alpha1.MemberClusterList
 	if err := r.client.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("cannot list the MemberClusters: %w", err)

@@ -58,13 +58,22 @@ func hpaWorkload(object client.Object) []string {
 // pods are a workload's pods in one member, those not counted that end or have ended.
 type pods struct {
 	all, ready int64
-	placed     int64 // that have a node
-	waiting    []types.UID
+	placed     int64 // that have a node, and are not overdue there
+	waiting    []waiting
 	sample     *corev1.Pod
 	// overdue are those of the waiting that have been for too long; due is when the next will be.
 	overdue int64
 	due     time.Time
 }
+
+// waiting is a pod of which no container runs: it has no node yet, or its images and volumes are not there.
+type waiting struct {
+	uid    types.UID
+	placed bool
+}
+
+// startFactor is how many times the time-out for a node a pod may take to start on it: a large image takes minutes.
+const startFactor = 5
 
 // countPods counts the pods of a workload.
 func (r reader) countPods(ctx context.Context, w *workload, namespace string) (pods, error) {
@@ -89,27 +98,36 @@ func (r reader) countPods(ctx context.Context, w *workload, namespace string) (p
 		if isReady(pod) {
 			p.ready++
 		}
-		if pod.Spec.NodeName != "" {
+		placed := pod.Spec.NodeName != ""
+		if placed {
 			p.placed++
-		} else {
-			p.waiting = append(p.waiting, pod.UID)
+		}
+		if !placed || pod.Status.Phase == corev1.PodPending {
+			p.waiting = append(p.waiting, waiting{pod.UID, placed})
 		}
 	}
 	return p, nil
 }
 
-// time notes since when pods have been seen waiting for a node, and counts those that have for longer than a time-out. A
-// pod's own times are by its cluster's clock, which may be wrong.
+// time notes since when pods have been seen waiting, and counts those that have waited for a node for longer than a time-out,
+// or have not started on it after startFactor times that. A pod's own times are by its cluster's clock, which may be wrong.
 func (p *pods) time(seen map[types.UID]time.Time, now time.Time, timeout time.Duration) map[types.UID]time.Time {
 	since := make(map[types.UID]time.Time, len(p.waiting))
-	for _, uid := range p.waiting {
-		first, known := seen[uid]
+	for _, pod := range p.waiting {
+		first, known := seen[pod.uid]
 		if !known || now.Before(first) {
 			first = now
 		}
-		since[uid] = first
-		if at := first.Add(timeout); !now.Before(at) {
+		since[pod.uid] = first
+		at := first.Add(timeout)
+		if pod.placed {
+			at = first.Add(startFactor * timeout)
+		}
+		if !now.Before(at) {
 			p.overdue++
+			if pod.placed {
+				p.placed--
+			}
 		} else if p.due.IsZero() || at.Before(p.due) {
 			p.due = at
 		}

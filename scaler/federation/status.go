@@ -58,8 +58,8 @@ func (s *scene) status(plan *divide.Plan) *v1alpha1.FederatedScaleStatus {
 		keep(&row, state)
 		row.Weight, row.SmoothWeight = weights.Frozen[one.name], weights.Smooth[one.name]
 		one.times(s, &row)
-		if !(row.Away && row.Stage == 0 && row.State == v1alpha1.MemberFailed) {
-			status.Replicas += row.Replicas // those that have moved are counted where they are now
+		if !row.Moved() {
+			status.Replicas += row.Replicas
 		}
 		if one.seen {
 			status.ReadyReplicas += row.Ready

@@ -29,6 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/plimsoll/plimsoll/policy/health"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/members"
 	"github.com/plimsoll/plimsoll/scaler/record"
@@ -156,7 +157,13 @@ func clusterChanged(e event.UpdateEvent) bool {
 	old, isOld := e.ObjectOld.(*v1alpha1.MemberCluster)
 	now, isNew := e.ObjectNew.(*v1alpha1.MemberCluster)
 	return !isOld || !isNew || old.Generation != now.Generation || old.Status.State != now.Status.State ||
-		!old.Status.Since.Equal(now.Status.Since) || old.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero()
+		!old.Status.Since.Equal(now.Status.Since) || answersAgain(old) != answersAgain(now) || old.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero()
+}
+
+// answersAgain: a cluster has failed, but nothing is wrong with it any more; that has only not lasted for long enough.
+func answersAgain(c *v1alpha1.MemberCluster) bool {
+	h := c.Status.Health
+	return c.Status.State == v1alpha1.MemberFailed && h != nil && h.Cause == string(health.Settling)
 }
 
 // everyone are all FederatedScales: that the hub suspects itself concerns also those whose own clusters are well.
@@ -187,7 +194,7 @@ func ofHubHPA(_ context.Context, object client.Object) []reconcile.Request {
 func hpaChanged(e event.UpdateEvent) bool {
 	old, isOld := e.ObjectOld.(*autoscalingv2.HorizontalPodAutoscaler)
 	now, isNew := e.ObjectNew.(*autoscalingv2.HorizontalPodAutoscaler)
-	return !isOld || !isNew || !equality.Semantic.DeepEqual(old.Spec, now.Spec)
+	return !isOld || !isNew || !equality.Semantic.DeepEqual(old.Spec, now.Spec) || unread(old) != unread(now)
 }
 
 func (r *reconciler) ofNamespace(ctx context.Context, object client.Object) []reconcile.Request {

@@ -46,6 +46,9 @@ func testNodeGroups(t *testing.T, s *stage) {
 	require.Empty(t, s.placeholders())
 
 	s.surge("web", 18) // of 20 cpu
+	s.says(v1alpha1.HeadroomFilling)
+	require.Zero(t, target(), "a scaler that has just begun asks for nothing")
+	s.offset.Add(int64(afterStart))
 	clustertest.Eventually(t, "a node is there", func() error {
 		if h = s.status(); h.Status.Clusters[0].Nodes != 5 || h.Status.Clusters[0].Reason != v1alpha1.HeadroomHeld {
 			return fmt.Errorf("%+v", h.Status.Clusters[0])

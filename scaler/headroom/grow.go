@@ -20,6 +20,9 @@ const (
 	// it did: a server may still act.
 	afterRefusal = time.Minute
 	afterDoubt   = 5 * time.Minute
+	// afterStart is how long a scaler that has just begun leaves groups alone. The one before it may have asked for nodes and
+	// ended before it wrote so down, and their server may act late.
+	afterStart = 30 * time.Second
 	// leastStep is how many nodes one decision may ask for however small the cluster is; it may ask for as many as there are.
 	leastStep = 3
 )
@@ -60,6 +63,13 @@ func (r *reconciler) grow(ctx context.Context, s *scene, one *row) growth {
 		// Whoever asked last is gone, and with them whether they were in doubt.
 		for i := range g.List {
 			memo.resting[g.List[i].ID] = at.Add(afterDoubt)
+		}
+	}
+	if until := memo.began.Add(afterStart); s.now.Before(until) {
+		for i := range g.List {
+			if id := g.List[i].ID; memo.resting[id].Before(until) {
+				memo.resting[id] = until
+			}
 		}
 	}
 	plan := nodes.Decide(demands, g.plain(memo, s.now), int64(max(leastStep, one.reserve.Base.Nodes)))

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/plimsoll/plimsoll/scaler/capacity"
+	"github.com/plimsoll/plimsoll/scaler/members/kubeconfig"
 )
 
 // The requests to one member's API server: a failover writes hundreds of scales there at once.
@@ -68,7 +69,7 @@ func newMember(ctx context.Context, name, hash string, config *rest.Config, sche
 	config.Dial = (&net.Dialer{Timeout: dialWithin, KeepAlive: 30 * time.Second}).DialContext
 	m := &Member{name: name, hash: hash, config: config, lookout: newLookout()}
 	var err error
-	if m.http, err = rest.HTTPClientFor(config); err != nil {
+	if m.http, err = kubeconfig.Client(config); err != nil {
 		return nil, err
 	}
 	m.brief = &http.Client{Transport: m.http.Transport, CheckRedirect: m.http.CheckRedirect, Timeout: answerWithin}

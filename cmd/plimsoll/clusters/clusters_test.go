@@ -223,4 +223,9 @@ func TestSimulateASurge(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "DoesNotFit", answer.Verdict)
 	require.Positive(t, answer.Workloads[0].Homeless)
+	h = twoClusters() // rome's have moved to the others
+	h.Scales[0].Status.Clusters = append(h.Scales[0].Status.Clusters, v1alpha1.FederatedClusterStatus{Name: "rome", State: v1alpha1.MemberFailed, Away: true, Replicas: 4})
+	answer, err = Simulate(context.Background(), world(t, h, map[string]int{"berlin": 4, "paris": 4}, 5), Question{Surge: 100}, now)
+	require.NoError(t, err)
+	require.EqualValues(t, 8, answer.Workloads[0].Replicas, "each is counted once")
 }

@@ -112,7 +112,9 @@ func (w *World) workload(ctx context.Context, s *v1alpha1.FederatedScale) (reser
 	out := reserve.Workload{Name: name, In: map[string]reserve.Presence{}, Stays: rule.Options.Failover == divide.Never}
 	for i := range s.Status.Clusters {
 		status := &s.Status.Clusters[i]
-		out.Replicas += int64(status.Replicas)
+		if !status.Moved() {
+			out.Replicas += int64(status.Replicas)
+		}
 		c := w.divided(rule, status)
 		if status.State != v1alpha1.MemberFailed {
 			target, err := w.target(ctx, s.Namespace, rule, status.Name)

@@ -100,7 +100,11 @@ func lookInto[T any](
 	}
 	config.UserAgent = "plimsoll"
 	config.QPS, config.Burst = 100, 200 // a large member's pods come in many pages
-	c, err := client.New(config, client.Options{Scheme: hub.Scheme()})
+	httpClient, err := kubeconfig.Client(config)
+	if err != nil {
+		return found, err
+	}
+	c, err := client.New(config, client.Options{Scheme: hub.Scheme(), HTTPClient: httpClient})
 	if err != nil {
 		return found, fmt.Errorf("it does not answer: %w", err)
 	}

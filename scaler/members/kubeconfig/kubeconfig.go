@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 
@@ -41,6 +42,18 @@ func Parse(secret *corev1.Secret, key string) (*rest.Config, error) {
 		return nil, fmt.Errorf("the kubeconfig in key %q of Secret %s/%s %w", key, secret.Namespace, secret.Name, err)
 	}
 	return config, nil
+}
+
+// Client is the HTTP client of a connection. It follows no redirect: that would take the credential along, wherever a
+// member, or whoever stands in front of it, says.
+func Client(config *rest.Config) (*http.Client, error) {
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("no client can be made of the kubeconfig: %w", err)
+	}
+	own := *client // it may be http.DefaultClient
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &own, nil
 }
 
 // Hash changes with what Parse reads, so that a rotated credential is noticed; "" if there is none. Do not publish it: a

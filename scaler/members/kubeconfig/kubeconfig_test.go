@@ -200,7 +200,7 @@ func TestReachesAServer(t *testing.T) {
 	text := document(fmt.Sprintf("server: %q, %s", member.URL+"/base/", field("certificate-authority-data", ca)), token)
 	config, err := kubeconfig.Parse(secret(map[string]string{"kubeconfig": text}), "")
 	require.NoError(t, err)
-	client, err := rest.HTTPClientFor(config)
+	client, err := kubeconfig.Client(config)
 	require.NoError(t, err)
 	answer, err := client.Get(config.Host + "/readyz")
 	require.NoError(t, err)
@@ -208,6 +208,28 @@ func TestReachesAServer(t *testing.T) {
 	body, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
 	require.Equal(t, "Bearer canary /base/readyz", string(body))
+}
+
+// A redirect is an answer, and the credential goes nowhere else.
+func TestFollowsNoRedirect(t *testing.T) {
+	reached := false
+	thief := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
+	defer thief.Close()
+	member := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, thief.URL, http.StatusTemporaryRedirect)
+	}))
+	defer member.Close()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: member.Certificate().Raw})
+	text := document(fmt.Sprintf("server: %q, %s", member.URL, field("certificate-authority-data", ca)), token)
+	config, err := kubeconfig.Parse(secret(map[string]string{"kubeconfig": text}), "")
+	require.NoError(t, err)
+	client, err := kubeconfig.Client(config)
+	require.NoError(t, err)
+	answer, err := client.Get(config.Host + "/api")
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusTemporaryRedirect, answer.StatusCode)
+	require.False(t, reached)
 }
 
 // Whatever is in a Secret: no panic, nothing of it in an error, and nothing unsafe in a configuration.
