@@ -54,7 +54,7 @@ func FederatedMeaning(reason string) string {
 	case FederatedObserving:
 		return "mode is Observe: the status shows what would be written. Set mode: Enforce once you agree with it."
 	case FederatedAdopting:
-		return "More replicas were found than asked for. They stay until as many are asked for, or fewer than at first, or ten minutes have passed: an HPA begins with its minReplicas."
+		return "More replicas were found than asked for. They stay until as many are asked for, or fewer than at first, or ten minutes have passed and the HPA reads its metrics: an HPA begins with its minReplicas."
 	case FederatedWaitingForReady:
 		return "A cluster keeps more than its share until the replicas are Ready elsewhere."
 	case FederatedReturning:
@@ -91,7 +91,7 @@ func FederatedMeaning(reason string) string {
 func federatedTrouble(reason string) string {
 	switch reason {
 	case FederatedFailoverWaits:
-		return "A cluster has failed; its replicas move when failover.after has passed."
+		return "A cluster has failed; its replicas move when failover.after has passed, unless it answers again by then."
 	case FederatedFailoverNever:
 		return "A cluster has failed; its replicas stay where they are, as failover.mode is Never."
 	case FederatedFailedOver:

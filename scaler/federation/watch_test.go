@@ -7,10 +7,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/plimsoll/plimsoll/policy/divide"
+	"github.com/plimsoll/plimsoll/policy/health"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
 
@@ -44,4 +48,60 @@ func TestLooksAgainAfterADecision(t *testing.T) {
 	require.Equal(t, settled, s.sleep(plan, nil))
 	s.rule.Enforce = false
 	require.Equal(t, mostSleep, s.sleep(plan, nil), "what is only observed is not written, so nothing follows from it")
+}
+
+// A failed cluster that answers again is reason to look, and the division knows of it.
+func TestAFailedClusterThatAnswersAgain(t *testing.T) {
+	cluster := func(state v1alpha1.MemberState, cause health.Cause) *v1alpha1.MemberCluster {
+		return &v1alpha1.MemberCluster{Status: v1alpha1.MemberClusterStatus{State: state, Health: &v1alpha1.MemberHealth{Cause: string(cause)}}}
+	}
+	for _, test := range []struct {
+		cluster *v1alpha1.MemberCluster
+		want    bool
+	}{
+		{cluster(v1alpha1.MemberFailed, health.Settling), true},
+		{cluster(v1alpha1.MemberFailed, health.Unreachable), false},
+		{cluster(v1alpha1.MemberFailed, health.NodesNotReady), false},
+		{cluster(v1alpha1.MemberSuspect, health.Settling), false},
+		{cluster(v1alpha1.MemberHealthy, health.OK), false},
+		{&v1alpha1.MemberCluster{Status: v1alpha1.MemberClusterStatus{State: v1alpha1.MemberFailed}}, false},
+	} {
+		require.Equal(t, test.want, (&sight{name: "rome", cluster: test.cluster}).divided(&scene{}).Answers, "%+v", test.cluster.Status)
+	}
+	silent, again := cluster(v1alpha1.MemberFailed, health.Unreachable), cluster(v1alpha1.MemberFailed, health.Settling)
+	require.True(t, clusterChanged(event.UpdateEvent{ObjectOld: silent, ObjectNew: again}))
+	require.True(t, clusterChanged(event.UpdateEvent{ObjectOld: again, ObjectNew: silent}))
+	require.False(t, clusterChanged(event.UpdateEvent{ObjectOld: again, ObjectNew: again.DeepCopy()}))
+}
+
+// An HPA that cannot read its metrics asks for nothing that anybody needs.
+func TestHPAsThatDoNotReadTheirMetrics(t *testing.T) {
+	hpa := func(conditions ...autoscalingv2.HorizontalPodAutoscalerCondition) *autoscalingv2.HorizontalPodAutoscaler {
+		h := &autoscalingv2.HorizontalPodAutoscaler{Status: autoscalingv2.HorizontalPodAutoscalerStatus{Conditions: conditions}}
+		h.Name = "shop"
+		return h
+	}
+	active := func(status corev1.ConditionStatus, reason string) autoscalingv2.HorizontalPodAutoscalerCondition {
+		return autoscalingv2.HorizontalPodAutoscalerCondition{Type: autoscalingv2.ScalingActive, Status: status, Reason: reason}
+	}
+	able := autoscalingv2.HorizontalPodAutoscalerCondition{Type: autoscalingv2.AbleToScale, Status: corev1.ConditionFalse, Reason: "FailedGetScale"}
+	reads, blind := hpa(able, active(corev1.ConditionTrue, "ValidMetricFound")), hpa(able, active(corev1.ConditionFalse, "FailedGetExternalMetric"))
+	for _, test := range []struct {
+		hpa  *autoscalingv2.HorizontalPodAutoscaler
+		want string
+	}{
+		{reads, ""},
+		{blind, "FailedGetExternalMetric"},
+		{hpa(active(corev1.ConditionFalse, "ScalingDisabled")), ""},
+		{hpa(active(corev1.ConditionUnknown, "")), "Unknown"},
+		{hpa(), "NotLookedYet"},
+		{hpa(able), "NotLookedYet"},
+	} {
+		require.Equal(t, test.want, unread(test.hpa))
+	}
+	require.Empty(t, unmeasured(nil), "nobody asks who would have to read")
+	require.Equal(t, "HPA shop of the hub has not read its metrics (FailedGetExternalMetric)", unmeasured([]autoscalingv2.HorizontalPodAutoscaler{*reads, *blind}))
+	require.True(t, hpaChanged(event.UpdateEvent{ObjectOld: blind, ObjectNew: reads}))
+	require.False(t, hpaChanged(event.UpdateEvent{ObjectOld: reads, ObjectNew: reads.DeepCopy()}))
+	require.Equal(t, "HPA cannot", (&scene{scale: &v1alpha1.FederatedScale{}, memo: &memo{}, unmeasured: "HPA cannot"}).observed().Unmeasured)
 }

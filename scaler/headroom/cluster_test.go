@@ -89,14 +89,17 @@ func testPlaceholders(t *testing.T, s *stage) {
 	}
 
 	// 18 of 20 cpu: 6 were free beside the reserve, so the surge must take some of it.
+	before := s.measured("plimsoll_headroom_pod_seconds", servedReserve)
+	s.ask("web", 18)
 	s.surge("web", 18)
 	s.allReady("web", 18)
 	clustertest.Eventually(t, "the surge was measured", func() error {
-		if s.measured(servedReserve) == 0 {
-			return errors.New("not yet")
+		if from := s.measured("plimsoll_headroom_surge_seconds", servedReserve); from != 8 {
+			return fmt.Errorf("%d pods since the decision", from)
 		}
 		return nil
 	})
+	require.EqualValues(t, 8, s.measured("plimsoll_headroom_pod_seconds", servedReserve)-before, "since they were made")
 	h = s.says(v1alpha1.HeadroomShort)
 	require.Contains(t, h.Status.Conditions[0].Message, "lower spec.percent")
 	clustertest.Eventually(t, "no more pods than fit", func() error {

@@ -87,7 +87,7 @@ func testNodeGroups(t *testing.T, s *stage) {
 	s.offset.Add(int64(time.Hour))
 	require.Equal(t, after, target(), "no more is asked of a group whose machines do not come")
 	require.False(t, server.Ended())
-	require.Positive(t, s.measured(servedReserve))
+	require.Positive(t, s.measured("plimsoll_headroom_pod_seconds", servedReserve))
 }
 
 func template() *corev1.Node {

@@ -66,15 +66,18 @@ func Add(mgr manager.Manager, fleet *members.Fleet, o Options) error {
 	if o.Every == 0 {
 		o.Every = 15 * time.Second
 	}
+	timed := newLatency(o.Now)
 	r := &reconciler{
-		client: mgr.GetClient(), fleet: fleet, events: mgr.GetEventRecorder("plimsoll-scaler"), metrics: newMetrics(),
-		options: o, zones: new(schedule.Zones), memos: map[string]*memo{}, latency: newLatency(),
+		client: mgr.GetClient(), fleet: fleet, events: mgr.GetEventRecorder("plimsoll-scaler"), metrics: newMetrics(timed),
+		options: o, zones: new(schedule.Zones), memos: map[string]*memo{}, latency: timed,
 	}
-	r.metrics.latency = r.latency.seconds
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(r.metrics); err != nil {
 			return fmt.Errorf("cannot register the metrics of Headrooms: %w", err)
 		}
+	}
+	if err := r.latency.watchHub(context.Background(), mgr.GetCache()); err != nil {
+		return err
 	}
 	fleet.OnConnect(r.latency.watch)
 	return r.watch(mgr)

@@ -13,7 +13,7 @@ import (
 // metrics shows what the last look saw.
 type metrics struct {
 	reserved, free *prometheus.Desc
-	latency        *prometheus.HistogramVec
+	latency        *latency
 
 	mu   sync.Mutex
 	rows []metricsRow
@@ -24,11 +24,12 @@ type metricsRow struct {
 	reserved, free fit.Resources
 }
 
-func newMetrics() *metrics {
+func newMetrics(l *latency) *metrics {
 	desc := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, []string{"member", "resource"}, nil)
 	}
 	return &metrics{
+		latency:  l,
 		reserved: desc("plimsoll_headroom_reserved", "What a member keeps for a surge: cpu in cores, memory in bytes. In observation, what it would keep."),
 		free:     desc("plimsoll_headroom_free", "What the nodes of a member that count have left, the reserve included: cpu in cores, memory in bytes."),
 	}
@@ -38,7 +39,8 @@ func newMetrics() *metrics {
 func (m *metrics) Describe(out chan<- *prometheus.Desc) {
 	out <- m.reserved
 	out <- m.free
-	m.latency.Describe(out)
+	m.latency.surges.Describe(out)
+	m.latency.pods.Describe(out)
 }
 
 // Collect implements prometheus.Collector.
@@ -52,7 +54,8 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(amounts["memory"]), row.member, "memory")
 		}
 	}
-	m.latency.Collect(out)
+	m.latency.surges.Collect(out)
+	m.latency.pods.Collect(out)
 }
 
 // show replaces what is shown. A cluster that is not known is left out.

@@ -101,6 +101,15 @@ func (s *stage) divide(name string, replicas int32) {
 	require.NoError(s.t, s.hub.Client.Status().Patch(s.t.Context(), changed, client.MergeFrom(f)))
 }
 
+// ask asks a workload's FederatedScale for replicas, as the hub's HPA does.
+func (s *stage) ask(name string, replicas int32) {
+	f := &v1alpha1.FederatedScale{}
+	require.NoError(s.t, s.hub.Client.Get(s.t.Context(), types.NamespacedName{Namespace: namespace, Name: name}, f))
+	changed := f.DeepCopy()
+	changed.Spec.Replicas, changed.Spec.Mode = &replicas, v1alpha1.ModeEnforce
+	require.NoError(s.t, s.hub.Client.Patch(s.t.Context(), changed, client.MergeFrom(f)))
+}
+
 // surge scales the workload in berlin and in the hub.
 func (s *stage) surge(name string, replicas int32) {
 	d := s.deployment(namespace, name)
@@ -161,14 +170,14 @@ func (s *stage) says(reason string) *v1alpha1.Headroom {
 	return h
 }
 
-// measured is how many pods were Ready by what served them.
-func (s *stage) measured(served string) uint64 {
+// measured is how many pods were Ready by what served them, in a histogram.
+func (s *stage) measured(histogram, served string) uint64 {
 	families, err := s.registry.Gather()
 	require.NoError(s.t, err)
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			for _, l := range m.GetLabel() {
-				if f.GetName() == "plimsoll_headroom_surge_seconds" && l.GetValue() == served {
+				if f.GetName() == histogram && l.GetValue() == served {
 					return m.GetHistogram().GetSampleCount()
 				}
 			}
