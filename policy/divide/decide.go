@@ -67,6 +67,7 @@ type member struct {
 	kept  Kept
 	known bool // it was seen before
 	back  bool // its seats are away, and it gets them back in steps now
+	held  bool // it settles, and keeps what it has until it has
 	goal  int64
 }
 

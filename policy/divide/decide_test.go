@@ -202,6 +202,8 @@ func TestDecide(t *testing.T) {
 			targets: targets{"a": 6, "b": 8, "c": 6}, reasons: []divide.Reason{divide.WaitingForReady}},
 		{name: "back without a failover, and the number asked for lacks its demand", replicas: 20, members: []divide.Member{a, b, returned(time.Minute, 10, 10)}, state: ran(30, threeOf(10)),
 			options: func(o *divide.Options) { o.Failover = divide.Never }, targets: targets{"a": 10, "b": 10, "c": 10}, reasons: []divide.Reason{divide.ScaleDownFrozen}, next: time.Minute},
+		{name: "back without a failover, and others have what was asked for meanwhile: it gets none of that for a moment", replicas: 12, members: []divide.Member{healthy("a", 13, 13), healthy("b", 13, 13), returned(time.Minute, 4, 4)},
+			state: away(13, 13, divide.Kept{Replicas: 4, Seen: 4}), targets: targets{"a": 13, "b": 13, "c": 4}, reasons: []divide.Reason{divide.ScaleDownFrozen}, next: time.Minute},
 		{name: "back, and the number asked for lacks its demand", replicas: 20, members: []divide.Member{healthy("a", 15, 15), healthy("b", 15, 15), with(healthy("c", 0, 0), func(m *divide.Member) { m.Since = noon.Add(-2*time.Minute + time.Second) })},
 			state: away(15, 15, divide.Kept{Away: true}), targets: targets{"a": 15, "b": 15, "c": 0}, reasons: []divide.Reason{divide.ScaleDownFrozen, divide.Returning}, next: time.Second},
 	} {

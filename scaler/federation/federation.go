@@ -122,6 +122,9 @@ func (r *reconciler) bring(ctx context.Context, f *v1alpha1.FederatedScale, m *m
 	if err != nil {
 		return 0, err
 	}
+	if s.connects() {
+		return soon, nil
+	}
 	plan := r.decide(ctx, s)
 	s.forgive(&plan)
 	status := s.status(&plan)
@@ -146,6 +149,18 @@ func (r *reconciler) bring(ctx context.Context, f *v1alpha1.FederatedScale, m *m
 		left = sleep
 	}
 	return left, err
+}
+
+// connectWithin is for how long a decision waits for the connection to a Healthy member, as after a restart: what is to be raised
+// meanwhile would all go to those that were connected first, and move on in a moment.
+const connectWithin = 5 * time.Second
+
+// connects says whether a connection to a Healthy member is about to come.
+func (s *scene) connects() bool {
+	return slices.ContainsFunc(s.sights, func(one *sight) bool {
+		since := one.memo.apartSince
+		return one.asked && one.member == nil && !since.IsZero() && s.now.Sub(since) < connectWithin && !s.now.Before(since)
+	})
 }
 
 // keeps says whether the share on a member's HPA is to stand there further on.

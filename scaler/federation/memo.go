@@ -32,9 +32,11 @@ type memberMemo struct {
 	// uid and version of the target as it was written or read past the cache: what is older is not believed.
 	uid     types.UID
 	version string
-	readAt  time.Time               // past the cache, last; zero: the next look must
-	scale   *target                 // of a kind that is not cached, read at readAt
-	waiting map[types.UID]time.Time // since when pods have been seen waiting for a node
+	readAt  time.Time // past the cache, last; zero: the next look must
+	// apartSince is since when it is Healthy and there is no connection to it.
+	apartSince time.Time
+	scale      *target                 // of a kind that is not cached, read at readAt
+	waiting    map[types.UID]time.Time // since when pods have been seen waiting for a node
 	// missingSince is since when pods are missing that nobody creates.
 	missingSince time.Time
 	refused      bool      // the last raise, and no decision has taken note of it

@@ -204,12 +204,18 @@ func (r *reconciler) look(ctx context.Context, s *scene, one *sight, live bool) 
 	one.seen, one.problem, one.target, one.missing, one.wake = false, "", nil, "", time.Time{}
 	one.asked = one.cluster != nil && !one.cluster.Spec.Suspend && one.cluster.Status.State == v1alpha1.MemberHealthy
 	if !one.asked {
-		one.memo.readAt = time.Time{} // what its caches show when it is back is from before
+		one.memo.readAt, one.memo.apartSince = time.Time{}, time.Time{} // what its caches show when it is back is from before
 		return
 	}
 	one.member, one.offer = r.fleet.Member(one.name), r.fleet.Offered(one.name)
+	if one.member != nil {
+		one.memo.apartSince = time.Time{}
+	}
 	switch {
 	case one.member == nil:
+		if one.memo.apartSince.IsZero() {
+			one.memo.apartSince = s.now
+		}
 		one.problem = "there is no connection to it yet"
 		return
 	case r.hung.is(one.name):

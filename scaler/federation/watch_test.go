@@ -50,6 +50,27 @@ func TestLooksAgainAfterADecision(t *testing.T) {
 	require.Equal(t, mostSleep, s.sleep(plan, nil), "what is only observed is not written, so nothing follows from it")
 }
 
+// After a restart a decision waits for the connections to members that are Healthy, but not for long.
+func TestWaitsForConnections(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		asked bool
+		apart time.Duration
+		want  bool
+	}{
+		{"just begun", true, 0, true},
+		{"for a while", true, connectWithin - time.Millisecond, true},
+		{"it does not come", true, connectWithin, false},
+		{"a clock that was set back", true, -time.Minute, false},
+		{"nobody asks it", false, 0, false},
+	} {
+		one := &sight{asked: test.asked, memo: &memberMemo{apartSince: noon.Add(-test.apart)}}
+		require.Equal(t, test.want, (&scene{now: noon, sights: []*sight{one}}).connects(), test.name)
+		one.memo.apartSince = time.Time{}
+		require.False(t, (&scene{now: noon, sights: []*sight{one}}).connects(), "it is connected")
+	}
+}
+
 // A failed cluster that answers again is reason to look, and the division knows of it.
 func TestAFailedClusterThatAnswersAgain(t *testing.T) {
 	cluster := func(state v1alpha1.MemberState, cause health.Cause) *v1alpha1.MemberCluster {
