@@ -145,11 +145,12 @@ func (s *stage) isWell(t *testing.T) {
 	}
 }
 
-// hasValues returns nil if both metrics answer.
+// hasValues returns nil if both metrics answer, and rightly: of new targets one may have been scraped before the other.
 func (s *stage) hasValues() error {
 	for _, q := range s.questions() {
-		if r := s.ask(q); r.err != nil {
-			return r.err
+		r := s.ask(q)
+		if err := errors.Join(r.err, r.wrong); err != nil {
+			return err
 		}
 	}
 	return nil
