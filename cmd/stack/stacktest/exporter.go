@@ -67,10 +67,10 @@ func (e *Exporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e.mu.Unlock()
 	if hangs != nil {
 		select {
-		case <-hangs:
+		case <-hangs: // it answers late, and in full: an empty page would be one whose series have gone
 		case <-r.Context().Done():
+			return
 		}
-		return
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 	_, _ = w.Write([]byte(text.String()))
