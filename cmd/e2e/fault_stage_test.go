@@ -145,7 +145,7 @@ func (s *stage) isWell(t *testing.T) {
 	}
 }
 
-// hasValues returns nil if both metrics answer, and rightly: of new targets one may have been scraped before the other.
+// hasValues returns nil if both metrics answer, and rightly.
 func (s *stage) hasValues() error {
 	for _, q := range s.questions() {
 		r := s.ask(q)

@@ -59,7 +59,7 @@ func (d *decision) limit(m *member) *int64 {
 			return m.Max // it may have its share: nobody else is raised for it
 		}
 		return lesser(m.Max, new(m.surely())) // it cannot be raised: what is new goes to the others
-	case m.held && !m.kept.Away:
+	case d.holds && d.settles(m) && !m.kept.Away:
 		return lesser(m.Max, lesser(&m.Replicas, m.capped(d.now)))
 	case m.back:
 		return lesser(m.Max, lesser(&m.kept.Stage, m.capped(d.now)))

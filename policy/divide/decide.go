@@ -59,6 +59,7 @@ type decision struct {
 	now     time.Time
 	members []*member
 	still   bool // nothing may be lowered
+	holds   bool // the number stands only until members have settled: they start no pods for it
 }
 
 // member is a Member with what was kept of it and what is decided for it.
@@ -67,7 +68,6 @@ type member struct {
 	kept  Kept
 	known bool // it was seen before
 	back  bool // its seats are away, and it gets them back in steps now
-	held  bool // it settles, and keeps what it has until it has
 	goal  int64
 }
 

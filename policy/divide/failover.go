@@ -80,7 +80,7 @@ func (d *decision) freeze() {
 	switch {
 	case settling != nil && d.before.Replicas > d.Replicas:
 		d.plan.Replicas = d.before.Replicas
-		d.holdBack()
+		d.holds = true
 		d.wake(settling.Since.Add(d.Options.SettleFor))
 		d.note(nil, ScaleDownFrozen, "%d replicas were asked for; they stay %d until the demand of member %s, which is back, is counted again", d.Replicas, d.plan.Replicas, settling.Name)
 	case frozen && silent == 0 && d.before.Replicas > d.Replicas:
@@ -121,13 +121,6 @@ func (d *decision) settling() *member {
 
 func (d *decision) settles(m *member) bool {
 	return !m.silent() && !m.Drain && d.now.Before(m.Since.Add(d.Options.SettleFor))
-}
-
-// holdBack has members that settle keep what they have: for a number that stands only until they have, nobody starts pods.
-func (d *decision) holdBack() {
-	for _, m := range d.members {
-		m.held = d.settles(m)
-	}
 }
 
 // adopt keeps what was found at first until as many are asked for, or somebody asks for fewer than before. A higher number

@@ -96,9 +96,9 @@ type Options struct {
 	// CoolDown is how long a member that refuses pods or leaves them waiting gets no more; it doubles up to eightfold
 	// while it does so again.
 	CoolDown time.Duration
-	// AdoptFor is how long, at first (and then as long as Observed.Unmeasured), more replicas than asked for are left as they were found, unless as many are asked for
-	// or fewer than at first: a scale that nobody has set yet, or one that an HPA begins with its minReplicas, must not cut a
-	// running workload.
+	// AdoptFor is how long, at first (and then while Observed.Unmeasured says why), more replicas than asked for are left as
+	// they were found, unless as many are asked for or fewer than at first: a scale that nobody has set yet, or one that an
+	// HPA begins with its minReplicas, must not cut a running workload.
 	AdoptFor time.Duration
 	// SettleFor is for how long after a member has become Healthy a lower number of replicas is ignored: it was worked out
 	// without that member's demand.
