@@ -37,8 +37,12 @@ func wrongVersion(err error) bool {
 	return errors.As(err, &operation) && operation.Op == "remote error" && strings.Contains(operation.Err.Error(), "protocol version")
 }
 
+// closedEarly is what net/http says of a connection that the server closed before the request was on its way. It has no type.
+const closedEarly = "http: server closed idle connection"
+
 func brokeOff(err error) bool {
-	return slices.ContainsFunc([]error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE}, func(e error) bool { return errors.Is(err, e) })
+	return last(err).Error() == closedEarly ||
+		slices.ContainsFunc([]error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, net.ErrClosed}, func(e error) bool { return errors.Is(err, e) })
 }
 
 // explain says what a request without an answer means.

@@ -13,9 +13,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -273,9 +275,6 @@ func listen(t *testing.T, handle func(net.Conn)) string {
 
 func TestServersThatAreNotReached(t *testing.T) {
 	ca := newAuthority(t)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, closed.Close())
 	frozen, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes connections, as for a stopped process
 	require.NoError(t, err)
 	defer func() { _ = frozen.Close() }()
@@ -296,7 +295,7 @@ func TestServersThatAreNotReached(t *testing.T) {
 		timeout time.Duration
 		want    string // with the address as %s
 	}{
-		"nobody listens":        {"https://" + closed.Addr().String(), long, "no connection to %s: connection refused"},
+		"nobody listens":        {"https://127.0.0.1:1", long, "no connection to %s: connection refused"},
 		"frozen":                {"https://" + frozen.Addr().String(), brief, "%s takes connections and does not end the TLS handshake within 1s"},
 		"reset":                 {reset, long, "the connection to %s was reset or closed before there was an answer"},
 		"closed":                {hangUp, long, "the connection to %s was reset or closed before there was an answer"},
@@ -507,6 +506,50 @@ func TestALostAlert(t *testing.T) {
 			config.CertData, config.KeyData = pair(t, ca.issue(nil))
 			result := ask(t, config, long)
 			require.Equal(t, health.Untrusted, result.Cause, result.Message)
+			require.Equal(t, fmt.Sprintf(test.want, host(t, server)), result.Message)
+		})
+	}
+}
+
+// given is a connection that says when it is given up.
+type given struct {
+	net.Conn
+	up func()
+}
+
+func (c given) Close() error {
+	c.up()
+	return c.Conn.Close()
+}
+
+// A server may close the connection before the request is on its way; the HTTP client then has its own words for that.
+func TestClosedBeforeTheRequest(t *testing.T) {
+	ca := newAuthority(t)
+	certificate := ca.issue(nil)
+	for name, test := range map[string]struct {
+		wanted tls.ClientAuthType
+		cause  health.Cause
+		want   string
+	}{
+		"after our certificate": {tls.RequireAnyClientCert, health.Untrusted, "%s closes the connection once it has the kubeconfig's client certificate, and may not accept it"},
+		"without it":            {tls.NoClientCert, health.Unreachable, "the connection to %s was reset or closed before there was an answer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := listen(t, func(c net.Conn) {
+				_ = tls.Server(c, &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: test.wanted, MinVersion: tls.VersionTLS13}).HandshakeContext(t.Context())
+			})
+			config := configFor(server, ca)
+			config.CertData, config.KeyData = pair(t, ca.issue(nil))
+			gone := make(chan struct{})
+			up := sync.OnceFunc(func() { close(gone) })
+			config.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				connection, err := (&net.Dialer{}).DialContext(ctx, network, address)
+				return given{connection, up}, err
+			}
+			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { <-gone }})
+			result, err := probe.Probe(ctx, config, long)
+			require.NoError(t, err)
+			require.Equal(t, test.cause, result.Cause, result.Message)
 			require.Equal(t, fmt.Sprintf(test.want, host(t, server)), result.Message)
 		})
 	}
