@@ -86,9 +86,10 @@ lint: ## golangci-lint on both modules
 	cd cmd/localcluster && $(GO) run $(LINTER) run ./...
 
 .PHONY: verify
-verify: generate lint ## what is generated is up to date, lint, formatting and import rules
+verify: generate lint ## what is generated is up to date, lint, formatting, import rules; each benchmark runs
 	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
 	$(GO) test -count=1 -run '^Test(Imports|OnlyCommands)' .
+	$(GO) test $(LINK) -run '^$$' -bench . -benchtime 1x $$(git grep -l '^func Benchmark' | xargs -n1 dirname | sort -u | sed 's,^,./,')
 	@test -z "$$(git status --porcelain -- policy manifests scaler/nodegroups)" || { git status --short -- policy manifests scaler/nodegroups; echo "run make generate and commit the result"; exit 1; }
 
 .PHONY: clean

@@ -27,6 +27,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
@@ -55,6 +56,7 @@ func benchmarkFleet(b *testing.B, interval time.Duration) {
 	require.NoError(b, err)
 	l.events = events.NewFakeRecorder(10 * fleet)
 	quiet := klog.NewContext(b.Context(), logr.Discard())
+	ctrllog.SetLogger(logr.Discard())
 	look := func() {
 		for key := range c.forecasts {
 			_, err := l.Reconcile(quiet, reconcile.Request{NamespacedName: key})
@@ -146,7 +148,7 @@ func newFleet(b *testing.B, interval time.Duration) *fleetClient {
 	for i := range fleet {
 		f, h := newForecast(), newHPA()
 		f.Namespace = fmt.Sprintf("shop-%d", i)
-		f.UID, h.Namespace = types.UID(f.Namespace), f.Namespace
+		f.UID, f.ResourceVersion, h.Namespace = types.UID(f.Namespace), "1", f.Namespace
 		f.Spec.Interval, f.Spec.LeadTime = &metav1.Duration{Duration: interval}, nil
 		if interval < time.Minute { // a short history: five weeks of 7 hours
 			f.Spec.Season = &v1alpha1.ForecastSeason{Day: metav1.Duration{Duration: time.Hour}}
