@@ -129,6 +129,15 @@ func TestAlerts(t *testing.T) {
 		{"PlimsollMemberCredential", "expired", `plimsoll_condition{kind="MemberCluster",name="berlin",status="False",reason="Unauthorized",effective="Suspect"} 1x30`, 2,
 			[]string{"The hub cannot use its credential for member cluster berlin: Unauthorized."}},
 		{"PlimsollMemberCredential", "dead", `plimsoll_condition{kind="MemberCluster",name="berlin",status="False",reason="Unreachable",effective="Failed"} 1x30`, 20, nil},
+		{"PlimsollHubSuspectsItself", "for long", `plimsoll_hub_suspects_itself{pod="a"} 1x30` + "\n" + `plimsoll_hub_suspects_itself{pod="b"} 0x30`, 3,
+			[]string{"Most member clusters are silent at once, so the hub suspects its own network."}},
+		{"PlimsollHubSuspectsItself", "a moment, and never", `plimsoll_hub_suspects_itself{pod="a"} 0x3 1x1 0x30`, 5, nil},
+		{"PlimsollTakenByAnother", "a cluster and a workload", `plimsoll_condition{kind="MemberCluster",name="berlin-2",status="False",reason="DuplicateCluster",pod="a"} 1x30` + "\n" +
+			`plimsoll_condition{kind="FederatedScale",namespace="live",name="shop",status="False",reason="TargetTaken",pod="a"} 1x30`, 6, []string{
+			"FederatedScale live/shop does nothing, as another has what it names: TargetTaken.",
+			"MemberCluster berlin-2 does nothing, as another has what it names: DuplicateCluster.",
+		}},
+		{"PlimsollTakenByAnother", "the one that has it", `plimsoll_condition{kind="FederatedScale",namespace="live",name="shop",status="True",reason="Divided"} 1x30`, 20, nil},
 		{"PlimsollReplicasUnplaced", "for long", `plimsoll_condition{kind="FederatedScale",namespace="live",name="shop",status="False",reason="Unplaced",mode="Enforce"} 1x30`, 6,
 			[]string{"No member cluster takes all replicas of FederatedScale live/shop."}},
 		{"PlimsollReplicasUnplaced", "placed", `plimsoll_condition{kind="FederatedScale",namespace="live",name="shop",status="True",reason="Divided"} 1x30`, 20, nil},
