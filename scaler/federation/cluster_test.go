@@ -28,6 +28,7 @@ func TestFederation(t *testing.T) {
 		{"pods that wait for a node", testStuck},
 		{"pods that never start", testNeverStarts},
 		{"a refused write", testRefused},
+		{"rejected pods", testRejected},
 		{"no workload in a member", testNoTarget},
 		{"another HPA scales it", testOwned},
 		{"two of one workload", testRivals},

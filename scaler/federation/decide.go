@@ -69,7 +69,7 @@ func (one *sight) divided(s *scene) divide.Member {
 		m.Min, m.Max = new(int64(0)), new(int64(0))
 		return m
 	}
-	m.Replicas, m.Ready, m.Stuck, m.Refused = one.target.replicas, one.ready(), one.stuck, one.refused
+	m.Replicas, m.Ready, m.Stuck, m.Refused = one.target.replicas, one.ready(), one.stuck, one.memo.refused
 	if reason, _ := one.leftAlone(); reason != "" {
 		m.Min, m.Max, m.Stuck, m.Refused = new(m.Replicas), new(m.Replicas), 0, false
 		return m

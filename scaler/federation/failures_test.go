@@ -203,6 +203,30 @@ func testRefused(p *play) {
 	require.Empty(p.t, row(p.reason(v1alpha1.FederatedDivided), "paris").Message, "the failure is over")
 }
 
+// A member that takes the number and rejects the pods gets no more for a while, once that does not pass.
+func testRejected(p *play) {
+	p.deploy(0, "berlin", "paris", "rome")
+	p.create("replicas: 6, pendingTimeout: 1h")
+	p.wants("shares", counts{"berlin": 3, "paris": 2, "rome": 1})
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.namespace}}
+	strict := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`))
+	require.NoError(p.t, p.members["paris"].Client.Patch(p.t.Context(), namespace, strict))
+	p.scaleTo(14)
+	p.wants("the others have theirs", counts{"berlin": 7, "rome": 2})
+	p.eventually("paris rejects pods", func() error {
+		d := &appsv1.Deployment{}
+		if err := p.members["paris"].Client.Get(p.t.Context(), p.key(), d); err != nil || !ofDeployment(d).failing {
+			return fmt.Errorf("its conditions are %+v: %w", d.Status.Conditions, err)
+		}
+		return nil
+	})
+	p.pass(time.Second) // at the latest now it has been seen
+	p.reason(v1alpha1.FederatedWaitingForReady)
+	p.pass(rejectsAfter)
+	p.wants("the others take them", counts{"berlin": 9, "paris": 2, "rome": 3})
+	p.reason(v1alpha1.FederatedCapped)
+}
+
 func testNoTarget(p *play) {
 	p.deploy(0, "berlin", "paris")
 	p.create("replicas: 5")

@@ -90,6 +90,15 @@ func TestStuck(t *testing.T) {
 		require.Equal(t, test.stuck, one.stuck, test.name)
 		require.Equal(t, test.waiting, !one.wake.IsZero(), test.name)
 	}
+	for _, test := range []struct {
+		timeout, since time.Duration
+		stuck          int64
+	}{{time.Hour, rejectsAfter - 1, 0}, {time.Hour, rejectsAfter, 1}, {10 * time.Second, 10 * time.Second, 1}} { // of pods that are rejected
+		one := &sight{memo: &memberMemo{missingSince: noon.Add(-test.since)}, pods: pods{all: 2}, target: &target{replicas: 3, work: &workload{wanted: 3, failing: true}}}
+		one.judge(&scene{now: noon, rule: v1alpha1.Federation{PendingTimeout: test.timeout}})
+		require.Equal(t, test.stuck, one.stuck, "%+v", test)
+		require.Equal(t, test.stuck == 0, one.wake.Equal(noon.Add(rejectsAfter-test.since)), "%+v", test)
+	}
 	for placed, want := range map[int64]int64{2: 3, 4: 1, 7: 0} { // of pods with a node, where the floor is 5 and 3 wait
 		one := &sight{memo: &memberMemo{}, pods: pods{all: placed + 3, placed: placed, overdue: 3}, target: &target{replicas: 5, work: &workload{wanted: 10}}}
 		one.judge(&scene{now: noon, rule: v1alpha1.Federation{Bounds: true, PendingTimeout: time.Hour}})

@@ -64,9 +64,8 @@ type sight struct {
 	missing string  // why not
 	pods    pods
 	stuck   int64
-	more    *int64 // pods that its quotas let through; nil: any number
-	owner   string // the HPA that scales the workload there
-	refused bool
+	more    *int64    // pods that its quotas let through; nil: any number
+	owner   string    // the HPA that scales the workload there
 	wake    time.Time // when to look again although nothing changes; zero: no need
 }
 
@@ -258,7 +257,6 @@ func (r *reconciler) read(ctx context.Context, s *scene, one *sight, live bool) 
 			return err
 		}
 	}
-	one.refused = one.memo.refused || t.work != nil && t.work.failing
 	one.seen = true
 	one.judge(s)
 	return nil
@@ -311,6 +309,10 @@ func (one *sight) judge(s *scene) {
 	}
 }
 
+// rejectsAfter is for how long pods may be missing that the member rejects, where PendingTimeout is longer. It often passes:
+// a webhook restarts, a new namespace has no service account yet.
+const rejectsAfter = 30 * time.Second
+
 func (one *sight) stuckPods(s *scene) {
 	one.stuck = one.pods.overdue
 	one.wakeAt(one.pods.due)
@@ -331,7 +333,11 @@ func (one *sight) stuckPods(s *scene) {
 		if one.memo.missingSince.IsZero() {
 			one.memo.missingSince = s.now
 		}
-		if at := one.memo.missingSince.Add(s.rule.PendingTimeout); s.now.Before(at) {
+		patience := s.rule.PendingTimeout
+		if work.failing {
+			patience = min(patience, rejectsAfter)
+		}
+		if at := one.memo.missingSince.Add(patience); s.now.Before(at) {
 			one.wakeAt(at)
 		} else {
 			one.stuck += missing

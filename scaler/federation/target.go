@@ -57,7 +57,7 @@ type workload struct {
 	wanted     int64                   // spec.replicas
 	template   *corev1.PodTemplateSpec // nil: the kind's is not known
 	ready      *int64                  // status.readyReplicas; nil: not known
-	failing    bool                    // its pods are refused at the moment
+	failing    bool                    // its pods are rejected at the moment
 	selector   labels.Selector         // of kinds whose pods are not known by their owners; else nil
 }
 

@@ -71,6 +71,7 @@ spec:
       containers: [{name: shop, image: shop, resources: {requests: {cpu: "1"}}}]
 `)))
 	}
+	s.takesPods()
 	require.NoError(t, s.hub.ApplyYAML(t.Context(), s.text("{apiVersion: v1, kind: Namespace, metadata: {name: $NS}}")))
 	t.Cleanup(s.clear)
 	s.measured()
@@ -81,6 +82,20 @@ spec:
 	s.sampled(t)
 	s.atLeast(12, everybody()...)
 	return s
+}
+
+// takesPods waits until the new namespace has its service account, without which a member rejects pods: its controllers may
+// not have heard of the namespace yet where an API server was down in the scene before.
+func (s *scene) takesPods() {
+	s.t.Helper()
+	stacktest.Eventually(s.t, "the namespace takes pods everywhere", func() error {
+		for _, name := range everybody() {
+			if err := s.members[name].client.Get(s.t.Context(), types.NamespacedName{Namespace: s.ns, Name: "default"}, &corev1.ServiceAccount{}); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		return nil
+	})
 }
 
 // measured creates the FederatedScale, anew until its weights are what fits into empty members: the scaler may not have heard
