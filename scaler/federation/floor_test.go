@@ -42,7 +42,7 @@ func TestFloorsThatAreNotWritten(t *testing.T) {
 		{annotated(`{"hub":"this","scale":"shop","base":-1,"applied":7}`), "cannot be read"},
 		{owned, "HPA shop belongs to ScaledObject shop, which sets its bounds"},
 	} {
-		one := &sight{target: &target{hpa: test.hpa, replicas: 7, annotations: test.hpa.Annotations}, seen: true}
+		one := &sight{memo: &memberMemo{}, target: &target{hpa: test.hpa, replicas: 7, annotations: test.hpa.Annotations}, seen: true}
 		one.target.judgeFloor("this", time.Now())
 		reason, message := one.leftAlone()
 		require.Equal(t, v1alpha1.FederatedTargetRefused, reason)
