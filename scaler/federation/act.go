@@ -102,7 +102,7 @@ const refusesAfter = 10 * time.Second
 func (one *sight) remember(o *outcome, now time.Time) {
 	m := one.memo
 	if o.err == nil {
-		m.failure, m.failingSince, m.scale, m.missingSince = "", time.Time{}, nil, time.Time{}
+		m.failure, m.failingSince, m.scale = "", time.Time{}, nil
 		return
 	}
 	m.readAt = time.Time{}

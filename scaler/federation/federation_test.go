@@ -166,8 +166,10 @@ func TestRefusals(t *testing.T) {
 	require.False(t, one.memo.refused)
 	one.remember(failed, noon.Add(refusesAfter))
 	require.True(t, one.memo.refused, "a member that fails for long refuses")
+	one.memo.missingSince = noon
 	one.remember(&outcome{change{from: 1, to: 2}, nil}, noon)
 	require.Empty(t, one.memo.failure)
+	require.Equal(t, noon, one.memo.missingSince, "rising demand does not hide that nobody creates pods")
 }
 
 func TestMetricsThatNeedPods(t *testing.T) {
