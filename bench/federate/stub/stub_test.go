@@ -221,6 +221,23 @@ func TestARealServerAnswersAlike(t *testing.T) {
 	real.Spec = appsv1.DeploymentSpec{Replicas: new(int32), Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: model().Deployment.Spec.Template}
 	real.Spec.Template.Labels = labels
 	require.NoError(t, cluster.Client.Create(t.Context(), real))
+	// Until its controller has said the last word, a watch of the real one has events of the controller's writes.
+	clustertest.Eventually(t, "the real Deployment is complete", func() error {
+		var d appsv1.Deployment
+		if err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(real), &d); err != nil {
+			return err
+		}
+		reason := ""
+		for _, condition := range d.Status.Conditions {
+			if condition.Type == appsv1.DeploymentProgressing {
+				reason = condition.Reason
+			}
+		}
+		if reason != "NewReplicaSetAvailable" || d.Status.ObservedGeneration != d.Generation {
+			return fmt.Errorf("its controller goes on: %+v", d.Status)
+		}
+		return nil
+	})
 	c, config := start(t, stub.Options{Nodes: 0})
 	c.Deploy(shop)
 
