@@ -130,7 +130,7 @@ func TestAlerts(t *testing.T) {
 			[]string{"The hub cannot use its credential for member cluster berlin: Unauthorized."}},
 		{"PlimsollMemberCredential", "dead", `plimsoll_condition{kind="MemberCluster",name="berlin",status="False",reason="Unreachable",effective="Failed"} 1x30`, 20, nil},
 		{"PlimsollHubSuspectsItself", "for long", `plimsoll_hub_suspects_itself{pod="a"} 1x30` + "\n" + `plimsoll_hub_suspects_itself{pod="b"} 0x30`, 3,
-			[]string{"Most member clusters are silent at once, so the hub suspects its own network."}},
+			[]string{"Most member clusters cannot be asked at once, so the hub suspects itself: its network, proxy, clock or credentials."}},
 		{"PlimsollHubSuspectsItself", "a moment, and never", `plimsoll_hub_suspects_itself{pod="a"} 0x3 1x1 0x30`, 5, nil},
 		{"PlimsollTakenByAnother", "a cluster and a workload", `plimsoll_condition{kind="MemberCluster",name="berlin-2",status="False",reason="DuplicateCluster",pod="a"} 1x30` + "\n" +
 			`plimsoll_condition{kind="FederatedScale",namespace="live",name="shop",status="False",reason="TargetTaken",pod="a"} 1x30`, 6, []string{

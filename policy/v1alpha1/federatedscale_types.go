@@ -120,8 +120,9 @@ type FederatedScaleSpec struct {
 
 	// pendingTimeout is for how long a pod may wait for a node before its cluster counts as full and gets no more for a
 	// while; the replicas go on to the others. A pod that has a node may take five times as long to start there: its
-	// image may be large, or not to be had. Pods that the cluster rejects (admission) may be missing for 30s. At least 5s.
-	// Default: 2m.
+	// image may be large, or not to be had. A Deployment's pods may be rejected (admission) for 30s, or for
+	// pendingTimeout if that is shorter, before they count as missing for good; of other kinds it is pendingTimeout.
+	// At least 5s. Default: 2m.
 	// +optional
 	// +default="2m"
 	// +kubebuilder:validation:Type=string

@@ -116,6 +116,14 @@ func (one *sight) remember(o *outcome, now time.Time) {
 	m.refused = o.refused() || o.to > o.from && now.Sub(m.failingSince) >= refusesAfter
 }
 
+// decided forgets a refusal of which the decision has taken note. Of a member that was not seen, as one that has just hung
+// in a write, it has not.
+func (one *sight) decided() {
+	if one.seen {
+		one.memo.refused = false
+	}
+}
+
 func (s *scene) write(ctx context.Context, c change) error {
 	if s.rule.Bounds {
 		return s.writeFloor(ctx, c)

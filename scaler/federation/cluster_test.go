@@ -29,6 +29,7 @@ func TestFederation(t *testing.T) {
 		{"pods that never start", testNeverStarts},
 		{"a refused write", testRefused},
 		{"rejected pods", testRejected},
+		{"writes that hang", testHangingWrites},
 		{"no workload in a member", testNoTarget},
 		{"another HPA scales it", testOwned},
 		{"two of one workload", testRivals},

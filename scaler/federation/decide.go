@@ -82,7 +82,7 @@ func (one *sight) divided(s *scene) divide.Member {
 func (one *sight) ready() int64 {
 	ready := one.pods.ready
 	if work := one.target.work; work != nil && work.ready != nil {
-		if work.selector != nil { // its pods cannot be told
+		if work.anonymous() {
 			return *work.ready
 		}
 		ready = min(ready, *work.ready)

@@ -3,7 +3,10 @@
 package federation
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -201,6 +204,40 @@ func testRefused(p *play) {
 	p.wants("one each", counts{"berlin": 1, "paris": 1, "rome": 1})
 	p.pass(6 * time.Minute) // the cap is over, and nothing is tried that would bring a new one
 	require.Empty(p.t, row(p.reason(v1alpha1.FederatedDivided), "paris").Message, "the failure is over")
+}
+
+// A member that answers, and hangs when it is to take a number (a webhook that is asked and says nothing), is one that refuses.
+func testHangingWrites(p *play) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(p.t, err)
+	p.t.Cleanup(func() { require.NoError(p.t, silent.Close()) })
+	p.deploy(0, "berlin", "paris", "rome")
+	p.create("replicas: 6")
+	p.wants("shares", counts{"berlin": 3, "paris": 2, "rome": 1})
+	p.members["paris"].Create(p.t, "", `{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: silent}, webhooks: [{name: silent.example.com,
+		clientConfig: {url: "https://`+silent.Addr().String()+`"}, timeoutSeconds: 30, failurePolicy: Fail, sideEffects: None, admissionReviewVersions: [v1],
+		namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: `+p.namespace+`}}, rules: [{apiGroups: [apps], apiVersions: [v1], operations: [UPDATE], resources: [deployments/scale]}]}]}`)
+	clustertest.Eventually(p.t, "the webhook is asked", func() error {
+		ctx, cancel := context.WithTimeout(p.t.Context(), time.Second)
+		defer cancel()
+		body := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: 2}}
+		err := p.members["paris"].Client.SubResource("scale").Update(ctx, &appsv1.Deployment{ObjectMeta: p.meta()}, client.WithSubResourceBody(body), client.DryRunAll)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("the answer is %w", err)
+		}
+		return nil
+	})
+	p.scaleTo(14)
+	p.wants("the others have theirs", counts{"berlin": 7, "rome": 2})
+	p.eventually("they take the rest", func() error {
+		p.pass(time.Second)
+		if f := p.get(); row(f, "paris").Cap == nil {
+			return errors.New("paris is not capped")
+		}
+		return nil
+	})
+	p.wants("they have it", counts{"berlin": 9, "paris": 2, "rome": 3})
+	p.noted("paris", v1alpha1.FederatedCapped)
 }
 
 // A member that takes the number and rejects the pods gets no more for a while, once that does not pass.

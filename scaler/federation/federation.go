@@ -46,7 +46,7 @@ func Add(mgr manager.Manager, fleet *members.Fleet, o Options) error {
 	}
 	r := &reconciler{
 		client: mgr.GetClient(), fleet: fleet, events: mgr.GetEventRecorder("plimsoll-scaler"), metrics: newMetrics(), now: o.Now,
-		memos: map[types.NamespacedName]*memo{}, hung: hung{until: map[string]time.Time{}},
+		memos: map[types.NamespacedName]*memo{}, hung: hung{now: o.Now, until: map[string]time.Time{}},
 		holders: holders{all: map[types.NamespacedName]int{}},
 	}
 	if o.Registerer != nil {
@@ -132,7 +132,7 @@ func (r *reconciler) bring(ctx context.Context, f *v1alpha1.FederatedScale, m *m
 		return 0, err
 	}
 	for _, one := range s.sights {
-		one.memo.refused = false // the decision has taken note of it
+		one.decided()
 	}
 	var written []outcome
 	if s.acts() {

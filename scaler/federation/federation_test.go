@@ -12,6 +12,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
@@ -84,25 +85,59 @@ func TestStuck(t *testing.T) {
 	} {
 		one := &sight{memo: &memberMemo{}, pods: test.pods, target: &target{replicas: test.wanted, work: &workload{kind: test.kind, wanted: test.wanted}}}
 		if test.since > 0 {
-			one.memo.missingSince = noon.Add(-test.since)
+			one.memo.missingSince, one.memo.most = noon.Add(-test.since), test.pods.all
 		}
 		one.judge(&scene{now: noon, rule: v1alpha1.Federation{PendingTimeout: 10 * time.Second}})
 		require.Equal(t, test.stuck, one.stuck, test.name)
 		require.Equal(t, test.waiting, !one.wake.IsZero(), test.name)
 	}
-	for _, test := range []struct {
-		timeout, since time.Duration
-		stuck          int64
-	}{{time.Hour, rejectsAfter - 1, 0}, {time.Hour, rejectsAfter, 1}, {10 * time.Second, 10 * time.Second, 1}} { // of pods that are rejected
-		one := &sight{memo: &memberMemo{missingSince: noon.Add(-test.since)}, pods: pods{all: 2}, target: &target{replicas: 3, work: &workload{wanted: 3, failing: true}}}
-		one.judge(&scene{now: noon, rule: v1alpha1.Federation{PendingTimeout: test.timeout}})
-		require.Equal(t, test.stuck, one.stuck, "%+v", test)
-		require.Equal(t, test.stuck == 0, one.wake.Equal(noon.Add(rejectsAfter-test.since)), "%+v", test)
-	}
 	for placed, want := range map[int64]int64{2: 3, 4: 1, 7: 0} { // of pods with a node, where the floor is 5 and 3 wait
 		one := &sight{memo: &memberMemo{}, pods: pods{all: placed + 3, placed: placed, overdue: 3}, target: &target{replicas: 5, work: &workload{wanted: 10}}}
 		one.judge(&scene{now: noon, rule: v1alpha1.Federation{Bounds: true, PendingTimeout: time.Hour}})
 		require.Equal(t, want, one.stuck, "%d pods have a node", placed)
+	}
+}
+
+// Missing pods are waited for from when the last one came, and those that are rejected from when that began.
+func TestMissing(t *testing.T) {
+	const timeout = 2 * time.Minute
+	type look struct {
+		at      time.Duration
+		pods    int64
+		rejects bool
+		due     time.Duration // until when they are waited for
+	}
+	for _, test := range []struct {
+		name    string
+		timeout time.Duration
+		looks   []look
+	}{
+		{"none comes", timeout, []look{{0, 2, false, timeout}, {time.Minute, 2, false, timeout}, {2 * timeout, 2, false, timeout}}},
+		{"one comes now and then", timeout, []look{{0, 2, false, timeout}, {timeout, 3, false, 2 * timeout}, {timeout + 1, 2, false, 2 * timeout}, {timeout + 2, 3, false, 2 * timeout}}},
+		{"rejected from the first", time.Hour, []look{{0, 2, true, rejectsAfter}, {rejectsAfter, 2, true, rejectsAfter}}},
+		{"rejected for a moment, after long", time.Hour, []look{{0, 2, false, time.Hour}, {time.Minute, 2, true, time.Minute + rejectsAfter}, {time.Minute + 1, 2, false, time.Hour}, {2 * time.Minute, 2, true, 2*time.Minute + rejectsAfter}}},
+		{"some rejected, some come", timeout, []look{{0, 2, true, rejectsAfter}, {rejectsAfter, 9, true, rejectsAfter}}},
+		{"less patience than that", 10 * time.Second, []look{{0, 2, true, 10 * time.Second}, {time.Second, 3, true, 10 * time.Second}}},
+		{"rejected at last", timeout, []look{{0, 2, false, timeout}, {timeout - 1, 2, true, timeout}}},
+	} {
+		var m memberMemo
+		for _, look := range test.looks {
+			require.Equal(t, noon.Add(look.due), m.missingUntil(look.pods, look.rejects, test.timeout, noon.Add(look.at)), "%s: %+v", test.name, look)
+		}
+		m.nothingMissing()
+		require.Zero(t, m, test.name)
+	}
+}
+
+// Of a kind whose pods cannot be told none is missing.
+func TestAnonymousPods(t *testing.T) {
+	for work, want := range map[*workload]int64{
+		{wanted: 3, selector: labels.Nothing(), ready: new(int64(0))}: 0,
+		{wanted: 3, selector: labels.Everything()}:                    3,
+	} {
+		one := &sight{memo: &memberMemo{missingSince: noon.Add(-time.Hour)}, target: &target{replicas: 3, work: work}}
+		one.judge(&scene{now: noon, rule: v1alpha1.Federation{PendingTimeout: time.Minute}})
+		require.Equal(t, want, one.stuck)
 	}
 }
 
@@ -166,6 +201,11 @@ func TestRefusals(t *testing.T) {
 	require.False(t, one.memo.refused)
 	one.remember(failed, noon.Add(refusesAfter))
 	require.True(t, one.memo.refused, "a member that fails for long refuses")
+	one.decided()
+	require.True(t, one.memo.refused, "what nobody has looked at is not decided on")
+	one.seen = true
+	one.decided()
+	require.False(t, one.memo.refused)
 	one.memo.missingSince = noon
 	one.remember(&outcome{change{from: 1, to: 2}, nil}, noon)
 	require.Empty(t, one.memo.failure)

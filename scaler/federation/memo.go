@@ -37,8 +37,11 @@ type memberMemo struct {
 	apartSince time.Time
 	scale      *target                 // of a kind that is not cached, read at readAt
 	waiting    map[types.UID]time.Time // since when pods have been seen waiting for a node
-	// missingSince is since when pods are missing that nobody creates.
-	missingSince time.Time
+	// missingSince is since when pods are missing and none is created, most how many there have been since, and
+	// rejectedSince since when the member rejects some of them.
+	missingSince, rejectedSince time.Time
+	most                        int64
+
 	refused      bool      // the last raise, and no decision has taken note of it
 	failure      string    // why the last write failed; "" after one that did not
 	failingSince time.Time // when the first write failed of those that failed in a row
@@ -59,6 +62,17 @@ func (m *memo) of(member string) *memberMemo {
 		m.members[member] = one
 	}
 	return one
+}
+
+// nothingMissing ends the time for which pods have been missing.
+func (m *memberMemo) nothingMissing() {
+	m.missingSince, m.rejectedSince, m.most = time.Time{}, time.Time{}, 0
+}
+
+// away forgets what counts only while the member is seen.
+func (m *memberMemo) away() {
+	m.nothingMissing()
+	m.readAt, m.apartSince, m.failingSince, m.refused = time.Time{}, time.Time{}, time.Time{}, false
 }
 
 // older says whether a resourceVersion is surely older than another.
@@ -85,6 +99,7 @@ func (m *memberMemo) behind(uid types.UID, version string) bool {
 // hung are the members that have not answered in time just now: nobody else waits for them for a while. The judgement of
 // their health takes its own time.
 type hung struct {
+	now   func() time.Time
 	mu    sync.Mutex
 	until map[string]time.Time
 }
@@ -98,7 +113,7 @@ const (
 func (h *hung) is(member string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return time.Now().Before(h.until[member])
+	return h.now().Before(h.until[member])
 }
 
 // note takes the end of a request to a member: an answer, even a refusal, ends its rest.
@@ -110,6 +125,6 @@ func (h *hung) note(ctx context.Context, member string, err error) {
 	case err == nil || errors.As(err, &answer) || meta.IsNoMatchError(err):
 		delete(h.until, member)
 	case ctx.Err() == nil: // not we ourselves have ended it
-		h.until[member] = time.Now().Add(hungFor)
+		h.until[member] = h.now().Add(hungFor)
 	}
 }

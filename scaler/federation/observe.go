@@ -203,7 +203,7 @@ func (r *reconciler) look(ctx context.Context, s *scene, one *sight, live bool) 
 	one.seen, one.problem, one.target, one.missing, one.wake = false, "", nil, "", time.Time{}
 	one.asked = one.cluster != nil && !one.cluster.Spec.Suspend && one.cluster.Status.State == v1alpha1.MemberHealthy
 	if !one.asked {
-		one.memo.readAt, one.memo.apartSince = time.Time{}, time.Time{} // what its caches show when it is back is from before
+		one.memo.away() // what its caches show when it is back is from before
 		return
 	}
 	one.member, one.offer = r.fleet.Member(one.name), r.fleet.Offered(one.name)
@@ -232,6 +232,7 @@ func (r *reconciler) read(ctx context.Context, s *scene, one *sight, live bool) 
 	t, err := r.readTarget(ctx, s, one, live)
 	if isMissing(err) {
 		one.seen, one.missing = true, err.Error()
+		one.memo.nothingMissing()
 		return nil
 	}
 	if err != nil {
@@ -309,38 +310,51 @@ func (one *sight) judge(s *scene) {
 	}
 }
 
-// rejectsAfter is for how long pods may be missing that the member rejects, where PendingTimeout is longer. It often passes:
-// a webhook restarts, a new namespace has no service account yet.
+// rejectsAfter is for how long a member may reject pods, where PendingTimeout is longer. It often passes: a webhook restarts, a
+// new namespace has no service account yet.
 const rejectsAfter = 30 * time.Second
 
 func (one *sight) stuckPods(s *scene) {
 	one.stuck = one.pods.overdue
 	one.wakeAt(one.pods.due)
 	work := one.target.work
-	if work == nil {
+	if work == nil || work.anonymous() {
 		return
 	}
 	missing := min(work.wanted, one.target.replicas) - one.pods.all
 	inOrder := work.kind == kindStatefulSet
 	switch {
 	case missing <= 0:
-		one.memo.missingSince = time.Time{}
+		one.memo.nothingMissing()
 	case inOrder && one.pods.overdue > 0:
 		one.stuck += missing // those that come after it
 	case inOrder && one.pods.ready < one.pods.all:
-		one.memo.missingSince = time.Time{} // the next comes when they are Ready
+		one.memo.nothingMissing() // the next comes when they are Ready
 	default:
-		if one.memo.missingSince.IsZero() {
-			one.memo.missingSince = s.now
-		}
-		patience := s.rule.PendingTimeout
-		if work.failing {
-			patience = min(patience, rejectsAfter)
-		}
-		if at := one.memo.missingSince.Add(patience); s.now.Before(at) {
+		if at := one.memo.missingUntil(one.pods.all, work.failing, s.rule.PendingTimeout, s.now); s.now.Before(at) {
 			one.wakeAt(at)
 		} else {
 			one.stuck += missing
 		}
 	}
+}
+
+// missingUntil is until when missing pods are waited for, of which there are some: none was created for timeout, or the
+// member has been rejecting them for rejectsAfter, however slowly others come.
+func (m *memberMemo) missingUntil(all int64, rejects bool, timeout time.Duration, now time.Time) time.Time {
+	if m.missingSince.IsZero() || all > m.most {
+		m.missingSince, m.most = now, all
+	}
+	until := m.missingSince.Add(timeout)
+	switch {
+	case !rejects:
+		m.rejectedSince = time.Time{}
+		return until
+	case m.rejectedSince.IsZero():
+		m.rejectedSince = now
+	}
+	if at := m.rejectedSince.Add(min(timeout, rejectsAfter)); at.Before(until) {
+		return at
+	}
+	return until
 }

@@ -61,6 +61,9 @@ type workload struct {
 	selector   labels.Selector         // of kinds whose pods are not known by their owners; else nil
 }
 
+// anonymous: its pods cannot be told from others.
+func (w *workload) anonymous() bool { return w.selector != nil && w.ready != nil }
+
 // errNoKind says that a member does not know the target's kind, or that it has no scale.
 type errNoKind struct{ reason string }
 
