@@ -49,7 +49,9 @@ demo: build components ## a shop's day, with an HPA alone and with Plimsoll; unt
 demo-clusters: build components ## a hub and three members, one of which dies and comes back; or DURATION=10m
 	bin/plimsoll demo clusters --duration=$(if $(filter 0,$(DURATION)),6m,$(DURATION))
 
+# Collecting garbage is a sixth of the CPU of the tests' clusters, of the linker and of the tests; memory is not short.
 .PHONY: test
+test: export GOGC ?= 400
 test: build components ## all tests, also those on local clusters; eight to ten minutes on two cores
 	@$(MAKE) --no-print-directory -j2 test-plimsoll test-localcluster
 
