@@ -378,8 +378,12 @@ func testDuplicate(s *stage) {
 	require.Contains(t, message, "the same cluster as MemberCluster twin, which is older and keeps it: delete one of the two, or correct its kubeconfig; it keeps its replicas, and nothing is lowered, until that is mended")
 	require.Nil(t, status.Nodes)
 	s.told("west", "MemberSuspect", "the same cluster as MemberCluster twin")
-	status, _ = s.awaits("twin", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
-	require.Equal(t, was.ClusterID, status.ClusterID)
+	clustertest.Eventually(t, "twin is that cluster", func() error { // its status may be from before when west's is written
+		if status, _ := s.awaits("twin", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers); status.ClusterID != was.ClusterID {
+			return fmt.Errorf("it is %s, not %s", status.ClusterID, was.ClusterID)
+		}
+		return nil
+	})
 	s.serves("twin", s.west)
 
 	s.stop()

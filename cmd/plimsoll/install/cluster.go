@@ -43,7 +43,9 @@ type Cluster struct {
 // Connect makes the clients; it does not ask the cluster anything yet. Out gets one line for each object.
 func Connect(config *rest.Config, out io.Writer) (*Cluster, error) {
 	config = rest.CopyConfig(config)
-	config.QPS, config.Burst = 50, 100 // some eighty requests one after the other
+	// No limit of our own: it is some eighty requests one after the other, and close to the --timeout a limiter's refusal
+	// would stand where the error has to say what was waited for.
+	config.QPS = -1
 	typed, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("the kubeconfig cannot be used: %w", err)
