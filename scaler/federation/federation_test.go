@@ -129,6 +129,13 @@ func TestMissing(t *testing.T) {
 	}
 }
 
+// What was found while a member was seen is no finding when it is back.
+func TestAway(t *testing.T) {
+	one := &sight{memo: &memberMemo{missingSince: noon, rejectedSince: noon, most: 2, readAt: noon, apartSince: noon, failingSince: noon, refused: true, failure: "it hangs"}}
+	(&reconciler{}).look(t.Context(), &scene{now: noon.Add(time.Hour)}, one, false)
+	require.Equal(t, &memberMemo{failure: "it hangs"}, one.memo)
+}
+
 // Of a kind whose pods cannot be told none is missing.
 func TestAnonymousPods(t *testing.T) {
 	for work, want := range map[*workload]int64{

@@ -18,7 +18,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/pager"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -173,16 +172,14 @@ func (c *Cluster) tellReleased(changed, dryRun bool, name, message string) {
 	fmt.Fprintf(c.out, "%-13s %s: %s\n", done, name, message)
 }
 
-// direct is a client that reads what Release reads, without a cache and without limits of its own: the API server has
-// limits enough, and there may be thousands of HPAs.
+// direct is a client that reads what Release reads, without a cache. It has no limits of its own either (Connect): the
+// API server has limits enough, and there may be thousands of HPAs.
 func (c *Cluster) direct() (client.Client, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("make the scheme: %w", err)
 	}
-	config := rest.CopyConfig(c.config)
-	config.QPS = -1
-	direct, err := client.New(config, client.Options{Scheme: scheme})
+	direct, err := client.New(c.config, client.Options{Scheme: scheme})
 	if err != nil {
 		return nil, fmt.Errorf("the kubeconfig cannot be used: %w", err)
 	}
