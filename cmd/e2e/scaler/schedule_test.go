@@ -21,6 +21,7 @@ import (
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 	"github.com/plimsoll/plimsoll/scaler/record"
+	"github.com/plimsoll/plimsoll/scaler/situation"
 )
 
 // replicas is how many scalers run side by side.
@@ -112,7 +113,7 @@ func TestAnOverrideAndItsEnd(t *testing.T) {
 	s.bounds(t, 6, 20)
 	s.event(t, "BoundsHeld", "minReplicas held at 6 by", "jane")
 	s.says(t, w.name, v1alpha1.ScheduleOverruled)
-	s.override(t, record.Override{Min: ptr.To[int32](7), Max: ptr.To[int32](30), Until: time.Now().Add(2 * closing)})
+	s.override(t, record.Override{Min: ptr.To[int32](7), Max: ptr.To[int32](30), Until: time.Now().Add(3 * closing)})
 	s.bounds(t, 7, 30)
 	s.bounds(t, 8, 20)
 	s.annotate(t, record.OverrideAnnotation, "{]")
@@ -122,21 +123,23 @@ func TestAnOverrideAndItsEnd(t *testing.T) {
 	s.restored(t)
 }
 
-// Pausing freezes the bounds where they are, on the HPA and on its namespace.
+// Pausing freezes the bounds where they are, on the HPA and on its namespace. Each event shows that the scaler has seen
+// that pause, and so the next step cannot overtake it.
 func TestAPause(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, shared, bounds.Bounds{Min: 2, Max: 20}, 50)
-	w := s.opens(t, window{end: time.Now().Add(3 * closing), fields: "minReplicas: 8, rampDown: 1s"})
+	w := s.opens(t, window{end: time.Now().Add(5 * closing), fields: "minReplicas: 8, rampDown: 1s"})
 	s.bounds(t, 8, 20)
-	s.annotate(t, record.PausedAnnotation, "true")
-	s.event(t, "Paused", "the bounds stay at 8..20")
+	s.pauseNamespace(t, "true")
+	s.event(t, "Paused", "Namespace "+s.ns, "the bounds stay at 8..20")
 	s.says(t, w.name, v1alpha1.SchedulePaused)
 	s.isOver(t, w)
-	s.pauseNamespace(t, "true")
-	s.annotate(t, record.PausedAnnotation, "")
-	s.event(t, "Paused", "Namespace "+s.ns)
 	s.bounds(t, 8, 20)
+	s.annotate(t, record.PausedAnnotation, "true")
+	s.event(t, "Paused", situation.Kind+" "+app, "the bounds stay at 8..20")
 	s.pauseNamespace(t, "")
+	s.bounds(t, 8, 20)
+	s.annotate(t, record.PausedAnnotation, "")
 	s.restored(t)
 }
 
