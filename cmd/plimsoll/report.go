@@ -247,6 +247,6 @@ func (f *reportFlags) nothing(q report.Query) error {
 	if q.Namespace == "" {
 		where = "of any namespace"
 	}
-	return fmt.Errorf("there is no plimsoll_hpa_replicas %s since %s: the scaler must be scraped by that source, with honor_labels: true, and something must have set bounds",
-		where, q.From.UTC().Format(time.RFC3339))
+	return fmt.Errorf("there is no plimsoll_hpa_replicas %s from %s to %s, asked every %s: the scaler must be scraped by that source, with honor_labels: true, and something must have set bounds in that time; what is younger shows with a smaller --step",
+		where, q.From.UTC().Format(time.RFC3339), q.To.UTC().Format(time.RFC3339), q.Step)
 }

@@ -100,7 +100,7 @@ func TestReportErrors(t *testing.T) {
 		code   int
 		stderr string
 	}{
-		"nothing there":   {[]string{"--prometheus-url", empty.URL, "-A"}, 1, "the scaler must be scraped"},
+		"nothing there":   {[]string{"--prometheus-url", empty.URL, "-A"}, 1, "asked every 5m0s: the scaler must be scraped"},
 		"no cluster":      {[]string{"-A"}, 1, "no API server answers"},
 		"since":           {[]string{"--since", "yesterday"}, 2, "is not a time such as"},
 		"step":            {[]string{"--since", "1h", "--step", "2h"}, 2, "--step"},
