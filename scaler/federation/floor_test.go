@@ -86,6 +86,7 @@ func testFloors(p *play) {
 	p.floorBecomes("rome", 2)
 	p.scaleTo(24)
 	p.floorBecomes("berlin", 12)
+	p.floorBecomes("rome", 4)
 
 	p.annotate("rome", record.PausedAnnotation, "true")
 	require.NoError(p.t, p.hub.Client.Delete(p.t.Context(), p.get()))

@@ -39,20 +39,22 @@ func TestOnCluster(t *testing.T) {
 	status := func(what string, wanted func(v1alpha1.ScaleForecastStatus) bool) {
 		require.Eventually(t, func() bool {
 			return c.Get(ctx, key, f) == nil && wanted(f.Status)
-		}, 30*time.Second, 50*time.Millisecond, "%s: %v", what, &f.Status)
+		}, 2*time.Minute, 50*time.Millisecond, "%s: %v", what, &f.Status)
 	}
 	status("no HPA", func(s v1alpha1.ScaleForecastStatus) bool { return reason(s) == v1alpha1.ForecastNoTarget })
 	require.NoError(t, c.Create(ctx, hpa)) // the loop is told of it
 	status("trusted, and capped at what runs", func(s v1alpha1.ScaleForecastStatus) bool {
 		return reason(s) == v1alpha1.ForecastFloorCapped && s.Effective == v1alpha1.ForecastEnforcing && *s.Floor == 2
 	})
+	before := client.MergeFrom(hpa.DeepCopy())
 	hpa.Status.CurrentReplicas, hpa.Status.DesiredReplicas = 20, 20
-	require.NoError(t, c.Status().Update(ctx, hpa))
+	require.NoError(t, c.Status().Patch(ctx, hpa, before))
 	status("more may be asked for", func(s v1alpha1.ScaleForecastStatus) bool {
 		return reason(s) == v1alpha1.ForecastTrusted && *s.Floor > 2 && len(s.Outlook) > 0
 	})
+	before = client.MergeFrom(f.DeepCopy())
 	f.Spec.Mode = v1alpha1.ForecastObserve
-	require.NoError(t, c.Update(ctx, f))
+	require.NoError(t, c.Patch(ctx, f, before))
 	status("watched", func(s v1alpha1.ScaleForecastStatus) bool {
 		return s.Effective == v1alpha1.ForecastObserving && s.ObservedGeneration == f.Generation
 	})

@@ -114,6 +114,7 @@ func testPlaceholders(t *testing.T, s *stage) {
 
 	s.nudged(t)
 	s.judge(v1alpha1.MemberSuspect)
+	s.says(v1alpha1.HeadroomClusterUnknown)
 	s.change(func(h *v1alpha1.Headroom) { h.Spec.Percent = new(int32(0)) })
 	s.says(v1alpha1.HeadroomClusterUnknown)
 	require.NotEmpty(t, s.placeholders(), "what is reserved in a cluster that is not Healthy is left as it is")

@@ -497,14 +497,19 @@ func testNodes(s *stage) {
 	t := s.t
 	s.east.Component(t, "kill", "kwok")
 	setReady := func(status corev1.ConditionStatus) {
-		var nodes corev1.NodeList
-		require.NoError(t, s.east.Client.List(t.Context(), &nodes))
-		for i := range nodes.Items {
-			n := &nodes.Items[i]
-			at := slices.IndexFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type == corev1.NodeReady })
-			n.Status.Conditions[at].Status = status
-			require.NoError(t, s.east.Client.Status().Update(t.Context(), n))
-		}
+		clustertest.Eventually(t, "nodes whose Ready is "+string(status), func() error {
+			var nodes corev1.NodeList
+			require.NoError(t, s.east.Client.List(t.Context(), &nodes))
+			for i := range nodes.Items {
+				n := &nodes.Items[i]
+				at := slices.IndexFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool { return c.Type == corev1.NodeReady })
+				n.Status.Conditions[at].Status = status
+				if err := s.east.Client.Status().Update(t.Context(), n); err != nil {
+					return err // others write nodes, too
+				}
+			}
+			return nil
+		})
 	}
 	setReady(corev1.ConditionFalse)
 	status, message := s.awaits("east", v1alpha1.MemberSuspect, v1alpha1.MemberNodesNotReady)

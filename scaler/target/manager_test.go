@@ -63,7 +63,7 @@ func testManager(t *testing.T, config *rest.Config, s *stage) {
 	schedule.Spec.Windows[0].MinReplicas = of(420)
 	require.NoError(t, s.c.Update(ctxOf(s), schedule))
 	floor("a schedule that changed", 420)
-	s.override(record.Override{Min: of(10), Until: time.Now().Add(3 * time.Second)})
+	s.override(record.Override{Min: of(10), Until: time.Now().Add(20 * time.Second)})
 	floor("an override", 10)
 	floor("the override is over without any change of an object", 420)
 
@@ -135,6 +135,12 @@ func testMany(t *testing.T, config *rest.Config, s *stage) {
 		return nil
 	})
 	require.Len(t, list.Items, many)
+	clustertest.Eventually(t, "the last write is counted", func() error { // which happens after the write
+		if n := writes(t, registry); n < many {
+			return fmt.Errorf("%v writes", n)
+		}
+		return nil
+	})
 	require.Equal(t, float64(many), writes(t, registry))
 }
 

@@ -162,7 +162,7 @@ spec:
 	s.applyWindow(t, "{kind: Deployment, name: batch}", window{name: "night", begin: now.Add(-time.Minute), end: now.Add(onFor), fields: "minReplicas: 7, rampDown: 1s"})
 	s.batchHas(t, 7)
 	s.says(t, "night", v1alpha1.ScheduleActive)
-	s.applyWindow(t, "{kind: Deployment, name: batch}", window{name: "night", begin: now.Add(-time.Minute), end: now.Add(3 * closing), fields: "minReplicas: 7, rampDown: 1s"})
+	s.applyWindow(t, "{kind: Deployment, name: batch}", window{name: "night", begin: now.Add(-time.Minute), end: time.Now().Add(3 * closing), fields: "minReplicas: 7, rampDown: 1s"})
 	s.batchHas(t, 3)
 	s.says(t, "night", v1alpha1.ScheduleIdle)
 

@@ -56,14 +56,18 @@ func objects(t *testing.T, cluster *stack.Cluster) []string {
 	return found
 }
 
-// settled are the objects once the controllers of a new cluster have made theirs: nothing new for two seconds.
+// settled are the objects once the controllers of a new cluster have made theirs: what each namespace has, and nothing
+// new for two seconds.
 func settled(t *testing.T, cluster *stack.Cluster) []string {
 	t.Helper()
 	var found []string
 	err := wait.PollUntilContextTimeout(t.Context(), 2*time.Second, time.Minute, true, func(context.Context) (bool, error) {
 		last := found
 		found = objects(t, cluster)
-		return slices.Equal(last, found), nil
+		return slices.Equal(last, found) && !slices.ContainsFunc(found, func(object string) bool {
+			namespace, is := strings.CutPrefix(object, "Namespace /")
+			return is && !(slices.Contains(found, "ServiceAccount "+namespace+"/default") && slices.Contains(found, "ConfigMap "+namespace+"/kube-root-ca.crt"))
+		}), nil
 	})
 	require.NoError(t, err)
 	return found
@@ -243,7 +247,7 @@ func spares(t *testing.T, cluster *stack.Cluster, before []string) {
 	_, err = resource.Patch(t.Context(), "v1beta1.external.metrics.k8s.io", types.MergePatchType, []byte(`{"spec":{"service":{"name":"theirs"}}}`), metav1.PatchOptions{})
 	require.NoError(t, err)
 	out, err = do(t, cluster, func(ctx context.Context, c *install.Cluster) error {
-		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
 		return c.Uninstall(ctx, install.Options{Rules: true})
 	})

@@ -129,7 +129,7 @@ func restores(t *testing.T, cluster *stack.Cluster, before []string) {
 	lease, err = client.CoordinationV1().Leases("plimsoll-system").Create(t.Context(), lease, metav1.CreateOptions{})
 	require.NoError(t, err)
 	_, err = do(t, cluster, func(ctx context.Context, c *install.Cluster) error {
-		ctx, cancel := context.WithTimeout(ctx, 15*time.Second) // it has to come as far as the Lease
+		ctx, cancel := context.WithTimeout(ctx, 25*time.Second) // it has to come as far as the Lease
 		defer cancel()
 		return c.Uninstall(ctx, install.Options{})
 	})

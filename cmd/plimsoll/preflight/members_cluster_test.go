@@ -56,7 +56,7 @@ func newContinent(t *testing.T) *continent {
 		c.enlist(name, m)
 		require.NoError(t, connected.Connect(ctx, name, "", m.RESTConfig))
 	}
-	c.hub.Create(t, "shop", `{apiVersion: plimsoll.dev/v1alpha1, kind: FederatedScale, metadata: {name: web}, spec: {replicas: 3, mode: Enforce, targetRef: {}, pendingTimeout: 5s}}`)
+	c.hub.Create(t, "shop", `{apiVersion: plimsoll.dev/v1alpha1, kind: FederatedScale, metadata: {name: web}, spec: {replicas: 3, mode: Enforce, targetRef: {}, pendingTimeout: 20s}}`)
 	c.hub.Create(t, "shop", `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web}, spec: {minReplicas: 3, maxReplicas: 30,
 		scaleTargetRef: {apiVersion: plimsoll.dev/v1alpha1, kind: FederatedScale, name: web},
 		metrics: [{type: External, external: {metric: {name: users}, target: {type: AverageValue, averageValue: "100"}}}]}}`)
@@ -207,7 +207,7 @@ func TestRealMembers(t *testing.T) {
 		r := c.ask(t, admin, 9, "")
 		require.Equal(t, []string{"share shop/web in berlin 6/4 warning", "share shop/web in paris 3/3 ok", "members shop/web 9/9 warning"}, states(r)[1:])
 		require.Equal(t, preflight.OK, r.Verdict)
-		require.Contains(t, r.Checks[3].ToDo, "2 of 9 replicas would be moved after their pods have waited for 5s (pendingTimeout) (paris takes 2)")
+		require.Contains(t, r.Checks[3].ToDo, "2 of 9 replicas would be moved after their pods have waited for 20s (pendingTimeout) (paris takes 2)")
 		hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 		require.NoError(t, c.hub.Client.Patch(t.Context(), hpa, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"minReplicas":9}}`))))
 		moved := map[string]int{}
