@@ -271,6 +271,17 @@ func TestFreeze(t *testing.T) {
 	require.Zero(t, r.State.FrozenAt)
 }
 
+// Of contributions that differ in their priority alone the higher one counts, whichever comes first.
+func TestEqualsButForThePriority(t *testing.T) {
+	low := window("sale", Contribution{Freeze: true})
+	high := window("sale", Contribution{Freeze: true, Priority: 1})
+	saving := window("saving", Contribution{MaxReplicas: p(10), Priority: 1})
+	for _, contributions := range [][]Contribution{{low, high, saving}, {high, low, saving}} {
+		r := Evaluate(Input{Now: noon, Base: Bounds{2, 100}, Observed: Observed{Replicas: 40}, Contributions: contributions})
+		require.Equal(t, Bounds{40, 40}, r.Bounds)
+	}
+}
+
 func TestPaused(t *testing.T) {
 	state := State{FrozenAt: 3}
 	r := Evaluate(Input{Now: noon, Base: Bounds{2, 10}, State: state, Contributions: []Contribution{forecast(5)}, Observed: Observed{Paused: true, Live: Bounds{4, 7}}})

@@ -32,6 +32,7 @@ func (c Contribution) compare(d Contribution) int {
 		cmp.Compare(c.Source.Kind, d.Source.Kind), cmp.Compare(c.Source.Name, d.Source.Name), cmp.Compare(c.Source.Part, d.Source.Part),
 		comparePointer(c.MaxReplicas, d.MaxReplicas), comparePointer(c.MinReplicas, d.MinReplicas),
 		compareBool(c.Exact, d.Exact), compareBool(c.Freeze, d.Freeze), compareBool(c.Sinking, d.Sinking), c.RampEnds.Compare(d.RampEnds), compareBool(c.RaiseOnly, d.RaiseOnly),
+		d.outranks(c),
 	)
 }
 
