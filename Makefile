@@ -52,7 +52,7 @@ demo-clusters: build components ## a hub and three members, one of which dies an
 # Collecting garbage is a sixth of the CPU of the tests' clusters, of the linker and of the tests; memory is not short.
 .PHONY: test
 test: export GOGC ?= 400
-test: build components ## all tests, also those on local clusters; eight to ten minutes on two cores
+test: build components ## all tests, also those on local clusters; eight to twelve minutes on two cores
 	@$(MAKE) --no-print-directory -j2 test-plimsoll test-localcluster
 
 .PHONY: test-plimsoll

@@ -33,6 +33,7 @@ func testTwoOfThree(p *play) {
 	p.noted("", v1alpha1.FederatedHubSuspectsItself) // it has seen both before their time is over
 	p.pass(31 * time.Second)
 	p.wants("the survivor has all, and the others keep theirs", counts{"berlin": 2, "paris": 1, "rome": 4})
+	p.noted("", v1alpha1.FederatedHubSuspectsItself)
 	p.scaleTo(1)
 	p.noted("", v1alpha1.FederatedScaleDownFrozen)
 	p.judge(p.t, "berlin", v1alpha1.MemberHealthy)

@@ -182,25 +182,23 @@ func TestTheScalersOwnConnection(t *testing.T) {
 
 func TestProbesSeeWhatItIs(t *testing.T) {
 	c, config := start(t, stub.Options{Nodes: 1})
-	within := 10 * time.Second
-	look := func(config *rest.Config) health.Cause {
+	const patient = 10 * time.Second
+	look := func(config *rest.Config, within time.Duration) health.Cause {
 		result, err := probe.Probe(t.Context(), config, within)
 		require.NoError(t, err)
 		return result.Cause
 	}
-	require.Equal(t, health.OK, look(config))
+	require.Equal(t, health.OK, look(config, patient))
 	stranger := rest.CopyConfig(config)
 	stranger.BearerToken = "wrong"
-	require.Equal(t, health.Unauthorized, look(stranger))
+	require.Equal(t, health.Unauthorized, look(stranger, patient))
 	_, other := start(t, stub.Options{Nodes: 1})
 	other.Host = config.Host
-	require.Equal(t, health.Untrusted, look(other), "each has its own authority")
+	require.Equal(t, health.Untrusted, look(other, patient), "each has its own authority")
 	c.Hold()
-	within = time.Second
-	require.Equal(t, health.Unreachable, look(config))
+	require.Equal(t, health.Unreachable, look(config, time.Second))
 	c.Release()
-	within = 10 * time.Second
-	require.Equal(t, health.OK, look(config))
+	require.Equal(t, health.OK, look(config, patient))
 }
 
 // A connection that was held up goes on where it was, and one that is made anew has everything.
