@@ -75,7 +75,7 @@ func apiServerAway(t *testing.T, w *world) {
 	ends.bounds(t, 10, 30)
 	ends.setDemand(200)
 	ends.scaledTo(t, 20)
-	ends.watch.atLeast(ends.ns, 20)
+	ends.atLeast(t, 20)
 	beginning := begins.opens(t, window{begin: time.Now().Add(time.Minute), fields: "minReplicas: 12, rampDown: 1s"})
 	begins.says(t, beginning.name, v1alpha1.ScheduleIdle)
 	ending.end = time.Now().Add(time.Minute)
@@ -138,7 +138,7 @@ func uninstall(t *testing.T, w *world) {
 	loaded.bounds(t, 10, 30)
 	loaded.setDemand(250)
 	loaded.scaledTo(t, 25)
-	loaded.watch.atLeast(loaded.ns, 25)
+	loaded.atLeast(t, 25)
 	for i := range replicas {
 		require.NoError(t, w.StopScaler(scalerName(i)))
 	}
@@ -157,7 +157,7 @@ func uninstall(t *testing.T, w *world) {
 	base := loaded.base
 	loaded.base = bounds.Bounds{Min: 2, Max: 27}
 	loaded.restored(t)
-	loaded.watch.atLeast(loaded.ns, 3)
+	loaded.atLeast(t, 3)
 	loaded.setDemand(30)
 	loaded.scaledTo(t, 3)
 	loaded.base = base

@@ -26,7 +26,7 @@ func TestFaultForecastTenTimesTooLow(t *testing.T) {
 	s.floorBetween(t, 4, 20)
 	s.setDemand(400)
 	s.scaledTo(t, 20)
-	s.watch.atLeast(s.ns, 20)
+	s.atLeast(t, 20)
 	s.setWave(20, 60)
 	s.forecastIs(t, "one that the demand has come back to", func(f *v1alpha1.ScaleForecast) bool {
 		return f.Status.Floor != nil && *f.Status.Floor < 20

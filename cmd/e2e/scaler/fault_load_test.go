@@ -26,7 +26,7 @@ func TestFaultWindowWithARaisedMaxEndsUnderFullLoad(t *testing.T) {
 	s.bounds(t, 10, 30)
 	s.setDemand(250)
 	s.scaledTo(t, 25)
-	s.watch.atLeast(s.ns, 25)
+	s.atLeast(t, 25)
 	s.closes(t, w)
 	s.bounds(t, 2, 27) // a tenth of room
 	s.event(t, "MaxRestoring", "maxReplicas stays at 27 for now, because the HPA needs more than 6")
@@ -38,7 +38,7 @@ func TestFaultWindowWithARaisedMaxEndsUnderFullLoad(t *testing.T) {
 	s.says(t, w.name, v1alpha1.ScheduleRestoring)
 	require.Equal(t, bounds.Bounds{Min: 2, Max: 27}, situation.LiveBounds(s.hpa(t)), "it follows the demand down, not up")
 
-	s.watch.atLeast(s.ns, 12)
+	s.atLeast(t, 12)
 	s.setDemand(120)
 	s.bounds(t, 2, 13)
 	s.setDemand(30)

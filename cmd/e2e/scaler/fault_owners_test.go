@@ -173,7 +173,7 @@ func TestFaultConflictStorm(t *testing.T) {
 	s.closes(t, w)
 	s.restored(t)
 	stop()
-	require.Equal(t, 2, s.watch.changesOf(s.ns), "the bounds were written twice: when the window began and when it ended")
+	require.Equal(t, 2, s.changes(t), "the bounds were written twice: when the window began and when it ended")
 	s.restored(t)
 	s.scaledTo(t, 3)
 }
@@ -188,7 +188,7 @@ func TestFaultGitOpsToolRevertsAgainAndAgain(t *testing.T) {
 	stop := beside(t, revertEvery, func(context.Context) { _ = s.tryServerSideApply(s.base, client.ForceOwnership) })
 	s.event(t, "RevertedBy", owner+" sets the bounds back")
 	s.says(t, w.name, v1alpha1.ScheduleReverted)
-	require.Equal(t, 1+2*bounds.MaxReverts+1, s.watch.changesOf(s.ns), "it was written again as often as it was reverted, but for the last time")
+	require.Equal(t, 1+2*bounds.MaxReverts+1, s.changes(t), "it was written again as often as it was reverted, but for the last time")
 	require.Equal(t, s.base, situation.LiveBounds(s.hpa(t)))
 	stop()
 	w.end = time.Now().Add(closing)

@@ -82,10 +82,10 @@ func TestFaultTwoScalers(t *testing.T) {
 		w := s.opens(t, window{fields: "minReplicas: 18, maxReplicas: 30, rampDown: 1s"})
 		s.bounds(t, 18, 30)
 		s.scaledTo(t, 18)
-		require.Equal(t, 1, s.watch.changesOf(s.ns), "the bounds were written once")
+		require.Equal(t, 1, s.changes(t), "the bounds were written once")
 		s.closesSoon(t, w)
 		s.restored(t)
-		require.Equal(t, 2, s.watch.changesOf(s.ns), "and given back once")
+		require.Equal(t, 2, s.changes(t), "and given back once")
 	}()
 	s.scaledTo(t, 3)
 }

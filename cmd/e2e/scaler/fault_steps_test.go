@@ -52,11 +52,11 @@ func (s *scene) ownBounds(t *testing.T) {
 	})
 }
 
-// changesOf is how often the bounds of a namespace's HPA were changed so far.
-func (w *replicaWatch) changesOf(ns string) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.changes[ns]
+// changes is how often the bounds of the HPA were changed so far.
+func (s *scene) changes(t *testing.T) int {
+	t.Helper()
+	s.watchCatchesUp(t)
+	return s.watch.changesOf(s.ns)
 }
 
 func (s *scene) deleteForecast(t *testing.T) {

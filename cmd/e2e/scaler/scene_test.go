@@ -4,6 +4,7 @@ package scaler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -149,7 +150,26 @@ func (s *scene) steady(t *testing.T) {
 		}
 		return s.follows(hpa)
 	})
-	s.watch.atLeast(s.ns, s.plain())
+	s.atLeast(t, s.plain())
+}
+
+// atLeast says from now on how many replicas there must be. A test that has read a number is ahead of the watch, which
+// would take the one before it for a fall: it catches up first.
+func (s *scene) atLeast(t *testing.T, least int32) {
+	t.Helper()
+	s.watchCatchesUp(t)
+	s.watch.atLeast(s.ns, least)
+}
+
+// watchCatchesUp waits until the watch has seen the Deployment and the HPA as they are now.
+func (s *scene) watchCatchesUp(t *testing.T) {
+	t.Helper()
+	deployment, err := s.readDeployment()
+	require.NoError(t, err)
+	hpa := s.hpa(t)
+	stacktest.Eventually(t, "a watch that has seen what there is", func() error {
+		return errors.Join(s.watch.caughtUp(deployment), s.watch.caughtUp(hpa))
+	})
 }
 
 func (s *scene) follows(hpa *autoscalingv2.HorizontalPodAutoscaler) error {

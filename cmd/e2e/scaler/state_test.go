@@ -39,9 +39,14 @@ func (s *scene) hpa(t *testing.T) *autoscalingv2.HorizontalPodAutoscaler {
 	return hpa
 }
 
-func (s *scene) replicas() (int32, error) {
+func (s *scene) readDeployment() (*appsv1.Deployment, error) {
 	d := new(appsv1.Deployment)
-	if err := s.client.Get(context.Background(), s.key(), d); err != nil {
+	return d, s.client.Get(context.Background(), s.key(), d)
+}
+
+func (s *scene) replicas() (int32, error) {
+	d, err := s.readDeployment()
+	if err != nil {
 		return 0, err
 	}
 	return *d.Spec.Replicas, nil

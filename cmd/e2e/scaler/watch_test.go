@@ -10,8 +10,11 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/policy/bounds"
 	"github.com/plimsoll/plimsoll/scaler/situation"
@@ -26,12 +29,14 @@ type replicaWatch struct {
 
 	live    map[string]bounds.Bounds // by namespace: of its HPA
 	changes map[string]int           // by namespace: how often the bounds of its HPA were changed
+
+	versions map[types.UID]string // by object: the last resource version seen
 }
 
 // watchReplicas watches all Deployments and HPAs until quit is closed. An API server that is away is waited for; what happened
 // meanwhile is seen when it is back.
 func watchReplicas(factory informers.SharedInformerFactory, quit <-chan struct{}) (*replicaWatch, error) {
-	w := &replicaWatch{least: map[string]int32{}, fell: map[string][]string{}, seen: map[string]int32{}, live: map[string]bounds.Bounds{}, changes: map[string]int{}}
+	w := &replicaWatch{least: map[string]int32{}, fell: map[string][]string{}, seen: map[string]int32{}, live: map[string]bounds.Bounds{}, changes: map[string]int{}, versions: map[types.UID]string{}}
 	deployments, hpas := factory.Apps().V1().Deployments().Informer(), factory.Autoscaling().V2().HorizontalPodAutoscalers().Informer()
 	for informer, look := range map[cache.SharedIndexInformer]func(any){deployments: w.look, hpas: w.lookAtBounds} {
 		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: look, UpdateFunc: func(_, object any) { look(object) }})
@@ -53,6 +58,7 @@ func (w *replicaWatch) look(object any) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.versions[d.UID] = d.ResourceVersion
 	w.seen[d.Namespace] = *d.Spec.Replicas
 	w.judge(d.Namespace)
 }
@@ -64,6 +70,7 @@ func (w *replicaWatch) lookAtBounds(object any) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.versions[hpa.UID] = hpa.ResourceVersion
 	now := situation.LiveBounds(hpa)
 	if old, known := w.live[hpa.Namespace]; known && old != now {
 		w.changes[hpa.Namespace]++
@@ -84,6 +91,28 @@ func (w *replicaWatch) atLeast(ns string, least int32) {
 	defer w.mu.Unlock()
 	w.least[ns] = least
 	w.judge(ns)
+}
+
+// changesOf is how often the bounds of a namespace's HPA were changed so far.
+func (w *replicaWatch) changesOf(ns string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.changes[ns]
+}
+
+// caughtUp fails when the watch has not yet seen an object as it is now.
+func (w *replicaWatch) caughtUp(now client.Object) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen := w.versions[now.GetUID()]
+	if seen == "" {
+		return fmt.Errorf("the watch has not seen %T %s/%s", now, now.GetNamespace(), now.GetName())
+	}
+	order, err := resourceversion.CompareResourceVersion(seen, now.GetResourceVersion())
+	if err == nil && order < 0 {
+		err = fmt.Errorf("the watch has seen version %s of %T %s/%s, not %s", seen, now, now.GetNamespace(), now.GetName(), now.GetResourceVersion())
+	}
+	return err
 }
 
 // end stops watching a namespace and returns what was noted.
