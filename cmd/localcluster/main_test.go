@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/retry"
 
 	"github.com/plimsoll/plimsoll/cmd/localcluster/cluster"
 	"github.com/plimsoll/plimsoll/cmd/localcluster/components"
@@ -84,6 +86,9 @@ func newClient(t *testing.T, dir string) kubernetes.Interface {
 	return client
 }
 
+// patience is how long something may take on a busy machine.
+const patience = 4 * time.Minute
+
 // deploy creates a Deployment and waits until its pods are ready on the cluster's nodes.
 func deploy(t *testing.T, client kubernetes.Interface, name string) {
 	t.Helper()
@@ -105,7 +110,7 @@ func deploy(t *testing.T, client kubernetes.Interface, name string) {
 	require.Eventually(t, func() bool {
 		deployment, err := deployments.Get(t.Context(), name, metav1.GetOptions{})
 		return err == nil && deployment.Status.ReadyReplicas == replicas
-	}, time.Minute, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 }
 
 // podIsReadyAgain marks a pod as the controller manager does when it takes its node for dead, and waits until the pod is
@@ -113,22 +118,28 @@ func deploy(t *testing.T, client kubernetes.Interface, name string) {
 func podIsReadyAgain(t *testing.T, client kubernetes.Interface) {
 	t.Helper()
 	pods := client.CoreV1().Pods(metav1.NamespaceDefault)
-	list, err := pods.List(t.Context(), metav1.ListOptions{Limit: 1})
-	require.NoError(t, err)
-	pod := &list.Items[0]
-	before := pod.DeepCopy()
-	for i := range pod.Status.Conditions {
-		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady {
-			c.Status, c.Reason, c.LastTransitionTime = corev1.ConditionFalse, "NodeNotReady", metav1.Now()
+	var before, pod *corev1.Pod
+	require.NoError(t, retry.RetryOnConflict(retry.DefaultBackoff, func() error { // its node may have been taken for dead just now
+		list, err := pods.List(t.Context(), metav1.ListOptions{Limit: 1})
+		require.NoError(t, err)
+		pod = &list.Items[0]
+		before = pod.DeepCopy()
+		for i := range pod.Status.Conditions {
+			if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady {
+				c.Status, c.Reason, c.LastTransitionTime = corev1.ConditionFalse, "NodeNotReady", metav1.Now()
+			}
 		}
-	}
-	_, err = pods.UpdateStatus(t.Context(), pod, metav1.UpdateOptions{})
-	require.NoError(t, err)
-	var after *corev1.Pod
+		_, err = pods.UpdateStatus(t.Context(), pod, metav1.UpdateOptions{})
+		return err
+	}))
+	var (
+		after *corev1.Pod
+		err   error
+	)
 	require.Eventually(t, func() bool {
 		after, err = pods.Get(t.Context(), pod.Name, metav1.GetOptions{})
 		return err == nil && !slices.ContainsFunc(after.Status.Conditions, func(c corev1.PodCondition) bool { return c.Status != corev1.ConditionTrue })
-	}, time.Minute, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 	require.Len(t, after.Status.Conditions, len(before.Status.Conditions))
 	require.Equal(t, before.Status.ContainerStatuses, after.Status.ContainerStatuses)
 }
@@ -189,9 +200,11 @@ func TestUpAfterACrash(t *testing.T) {
 	client := newClient(t, dir)
 	deploy(t, client, "shop")
 	for _, component := range status(t, dir).Components {
-		require.NoError(t, unix.Kill(component.PID, unix.SIGKILL))
+		if err := unix.Kill(component.PID, unix.SIGKILL); !errors.Is(err, unix.ESRCH) { // it may have ended without the one before
+			require.NoError(t, err)
+		}
 	}
-	require.Eventually(t, func() bool { return len(alive(t, dir)) == 0 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(alive(t, dir)) == 0 }, patience, 10*time.Millisecond)
 	require.False(t, status(t, dir).Running)
 	up(t, dir)
 	deploy(t, newClient(t, dir), "shop")
@@ -229,13 +242,14 @@ func TestComponentsStopAndStart(t *testing.T) {
 	for _, step := range steps {
 		_, progress, err := localcluster(t.Context(), string(step.verb), step.component, "--dir", dir)
 		require.NoError(t, err, progress)
-		require.Equal(t, step.want, state(step.component), "after %s", step.verb)
+		// A process that waits for a processor stops once it has got one.
+		require.Eventually(t, func() bool { return state(step.component) == step.want }, patience, 50*time.Millisecond, "%s after %s", step.component, step.verb)
 	}
 	podIsReadyAgain(t, client)
 	require.Eventually(t, func() bool {
 		deployment, err := client.AppsV1().Deployments(metav1.NamespaceDefault).Get(t.Context(), "shop", metav1.GetOptions{})
 		return err == nil && deployment.Status.ReadyReplicas == 3
-	}, time.Minute, 50*time.Millisecond, "nothing was lost")
+	}, patience, 50*time.Millisecond, "nothing was lost")
 	_, progress, err := localcluster(t.Context(), "stop", "kubelet", "--dir", dir)
 	require.Error(t, err)
 	require.Contains(t, progress, "it has etcd, kube-apiserver")
@@ -252,7 +266,7 @@ func TestClusterEndsWithItsParent(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(dir)
 		return os.IsNotExist(err) && len(alive(t, dir)) == 0
-	}, time.Minute, 20*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 }
 
 func TestStartFailureIsExplained(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/discovery/cached/memory"
@@ -29,7 +30,7 @@ const fieldManager = "plimsoll-stack"
 // step is the time between two attempts, servedWithin how long a new CRD may take to be served.
 const (
 	step         = 100 * time.Millisecond
-	servedWithin = 30 * time.Second
+	servedWithin = 2 * time.Minute
 )
 
 // applier applies objects to one cluster, as `kubectl apply --server-side` does.
@@ -101,7 +102,7 @@ func (a *applier) apply(ctx context.Context, object *unstructured.Unstructured) 
 		if err != nil {
 			return err
 		}
-		return established(applied)
+		return a.served(ctx, applied)
 	})
 }
 
@@ -122,12 +123,33 @@ func (a *applier) mapping(ctx context.Context, object *unstructured.Unstructured
 	return mapping, err
 }
 
-// established returns nil if a CRD is served.
-func established(object *unstructured.Unstructured) error {
+// served returns nil if a CRD is established, and its objects can be found and listed, which may be a moment later.
+func (a *applier) served(ctx context.Context, object *unstructured.Unstructured) error {
 	crd := &apiextensionsv1.CustomResourceDefinition{}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, crd); err != nil {
 		return fmt.Errorf("read the CRD: %w", err)
 	}
+	if err := established(crd); err != nil {
+		return err
+	}
+	for _, version := range crd.Spec.Versions {
+		if !version.Served {
+			continue
+		}
+		mapping, err := a.mapper.RESTMapping(schema.GroupKind{Group: crd.Spec.Group, Kind: crd.Spec.Names.Kind}, version.Name)
+		if err != nil {
+			a.mapper.Reset()
+			return err
+		}
+		if _, err := a.client.Resource(mapping.Resource).List(ctx, metav1.ListOptions{Limit: 1}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// established returns nil if a CRD says so.
+func established(crd *apiextensionsv1.CustomResourceDefinition) error {
 	for _, condition := range crd.Status.Conditions {
 		if condition.Type == apiextensionsv1.Established && condition.Status == apiextensionsv1.ConditionTrue {
 			return nil

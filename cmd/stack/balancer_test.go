@@ -49,6 +49,7 @@ func (r *replica) port(t *testing.T) int {
 func ask(t *testing.T, b *balancer) string {
 	t.Helper()
 	client := newProber()
+	client.Timeout = time.Minute // the one who asks is patient
 	defer client.CloseIdleConnections()
 	response, err := client.Get("https://" + b.listener.Addr().String() + "/")
 	if err != nil {
@@ -80,18 +81,18 @@ func TestBalancerUsesReadyBackendsInTurn(t *testing.T) {
 	one.ready.Store(true)
 	b.add(one.port(t))
 	b.add(two.port(t))
-	require.Eventually(t, func() bool { return ask(t, b) == "one" }, 10*time.Second, step)
+	require.Eventually(t, func() bool { return ask(t, b) == "one" }, time.Minute, step)
 	require.Equal(t, map[string]int{"one": 4}, answers(t, b, 4), "the other is not ready")
 
 	two.ready.Store(true)
-	require.Eventually(t, func() bool { return ask(t, b) == "two" }, 10*time.Second, step)
+	require.Eventually(t, func() bool { return ask(t, b) == "two" }, time.Minute, step)
 	require.Equal(t, map[string]int{"one": 3, "two": 3}, answers(t, b, 6))
 
 	one.ready.Store(false)
-	require.Eventually(t, func() bool { return answers(t, b, 4)["two"] == 4 }, 10*time.Second, step)
+	require.Eventually(t, func() bool { return answers(t, b, 4)["two"] == 4 }, time.Minute, step)
 
 	one.ready.Store(true)
-	require.Eventually(t, func() bool { return answers(t, b, 4)["one"] == 2 }, 10*time.Second, step)
+	require.Eventually(t, func() bool { return answers(t, b, 4)["one"] == 2 }, time.Minute, step)
 	require.NoError(t, two.Listener.Close())
 	two.CloseClientConnections()
 	require.Equal(t, map[string]int{"one": 4}, answers(t, b, 4), "a dead backend is passed over before a probe notices")

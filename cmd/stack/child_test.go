@@ -34,7 +34,7 @@ func TestChildEnds(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			c := startShell(t, test.script)
-			require.Eventually(t, func() bool { return string(c.tail()) == "up" }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return string(c.tail()) == "up" }, time.Minute, time.Millisecond)
 			if name == "ended before" {
 				<-c.done
 			}

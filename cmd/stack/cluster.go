@@ -133,7 +133,7 @@ func (c *Cluster) Component(ctx context.Context, verb, component string) error {
 
 // Stop ends the cluster and removes its files.
 func (c *Cluster) Stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	_, err := c.run(ctx, "down")
 	return err

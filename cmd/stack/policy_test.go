@@ -50,7 +50,7 @@ func requireMetadataOnly(t *testing.T, s *stack.Stack, kubeconfig string) {
 			{`{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"gone","uid":"1"}]}}`, "owners and finalizers"},
 		} {
 			// A policy that is new is in force a moment later.
-			require.Eventually(t, func() bool { err = patch(account, resource, test.text); return err != nil }, time.Minute, 50*time.Millisecond, test.text)
+			require.Eventually(t, func() bool { err = patch(account, resource, test.text); return err != nil }, 4*time.Minute, 50*time.Millisecond, test.text)
 			require.True(t, apierrors.IsInvalid(err) || apierrors.IsForbidden(err), "%v", err)
 			require.ErrorContains(t, err, test.says)
 		}

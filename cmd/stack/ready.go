@@ -12,7 +12,7 @@ import (
 )
 
 // startWithin is how long a process may take to be ready, and the API server to reach an adapter.
-const startWithin = time.Minute
+const startWithin = 4 * time.Minute
 
 // untilReady returns when the process at the address, such as https://127.0.0.1:1, says that it is ready.
 func untilReady(ctx context.Context, process *child, address string) error {

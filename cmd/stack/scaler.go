@@ -90,6 +90,9 @@ func (s *Stack) prepareScaler(ctx context.Context, started *scaler) error {
 		}
 		s.scalerIdentity = identity
 		go identity.keepFresh(s.alive)
+		if err := identity.untilMay(ctx, scalerRights); err != nil {
+			return err
+		}
 	}
 	var err error
 	if started.probes, err = s.takePort(); err != nil {

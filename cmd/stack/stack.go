@@ -166,7 +166,7 @@ func (s *Stack) install(ctx context.Context) error {
 		return err
 	}
 	go s.identity.keepFresh(s.alive)
-	return nil
+	return s.identity.untilMay(ctx, adapterRights)
 }
 
 // leadTo sets the port of every APIService: the Service is a name for localhost and has no ports of its own.

@@ -60,7 +60,7 @@ func DefaultOptions() Options {
 		NodePods:      250,
 		HPASyncPeriod: 15 * time.Second,
 		KubeAPIQPS:    1000,
-		Timeout:       2 * time.Minute,
+		Timeout:       5 * time.Minute,
 	}
 }
 

@@ -67,7 +67,7 @@ func begin(t *testing.T, script string) (Identity, string) {
 	require.Eventually(t, func() bool {
 		content, err := os.ReadFile(log)
 		return err == nil && string(content) == "up\n"
-	}, 10*time.Second, 5*time.Millisecond, "the program says that it is up")
+	}, time.Minute, 5*time.Millisecond, "the program says that it is up")
 	return identity, mark
 }
 
@@ -89,7 +89,7 @@ func TestEndEndsTheProcess(t *testing.T) {
 			require.True(t, identity.Alive())
 			if test.pause {
 				require.NoError(t, identity.Signal(unix.SIGSTOP))
-				require.Eventually(t, identity.Stopped, 10*time.Second, time.Millisecond)
+				require.Eventually(t, identity.Stopped, time.Minute, time.Millisecond)
 			}
 			require.NoError(t, identity.End(t.Context(), test.grace))
 			require.False(t, identity.Alive())
