@@ -5,6 +5,7 @@ package adapter
 import (
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -162,13 +163,24 @@ func TestMemberDemandsAreFew(t *testing.T) {
 func TestMemberDemandsTellTheDetail(t *testing.T) {
 	users := rule.Key{Name: "users"}
 	f := newDemands(t, rule.Rule{Key: users, Query: "sum(users)"})
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
-	r, err := source.NewRemote(source.Options{URL: gone.URL, Name: "Prometheus of member paris"})
+	gone := nobody(t)
+	r, err := source.NewRemote(source.Options{URL: "http://" + gone, Name: "Prometheus of member paris"})
 	require.NoError(t, err)
 	err = r.Instant(t.Context(), source.Query{Expr: "up", Time: noon}, func(source.Sample) error { return nil })
-	require.NotContains(t, err.Error(), gone.Listener.Addr().String())
+	require.ErrorIs(t, err, source.ErrUnreachable)
+	require.NotContains(t, err.Error(), gone)
 	f.catalog.Entry(users).NoteParts(map[string]snapshot.Part{"paris": {Err: err}})
 	_, l := f.get(t)
-	require.Contains(t, l.Items[1].Reason, gone.Listener.Addr().String())
+	require.Contains(t, l.Items[1].Reason, gone)
+}
+
+// nobody is an address at which nobody listens, and nobody else will: it is the near end of a connection.
+func nobody(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, listener.Close()) })
+	connection, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, connection.Close()) })
+	return connection.LocalAddr().String()
 }

@@ -41,7 +41,7 @@ type decisionCache struct {
 	metrics *Metrics
 	now     func() time.Time
 
-	allowedTTL, refusedTTL time.Duration
+	times cacheTimes
 
 	kept    *lru.Cache[string, kept]
 	flights singleflight.Group
@@ -58,15 +58,15 @@ type verdict struct {
 	reason   string
 }
 
-// cacheTTL is how long decisions are kept.
-type cacheTTL struct{ allowed, refused time.Duration }
+// cacheTimes are how long decisions are kept, and how long a review may take.
+type cacheTimes struct{ allowed, refused, review time.Duration }
 
-func newDecisionCache(reviews reviewer, ttl cacheTTL, m *Metrics) (*decisionCache, error) {
+func newDecisionCache(reviews reviewer, times cacheTimes, m *Metrics) (*decisionCache, error) {
 	cache, err := lru.New[string, kept](decisionsKept)
 	if err != nil {
 		return nil, err
 	}
-	return &decisionCache{reviews: reviews, metrics: m, now: time.Now, allowedTTL: ttl.allowed, refusedTTL: ttl.refused, kept: cache}, nil
+	return &decisionCache{reviews: reviews, metrics: m, now: time.Now, times: times, kept: cache}, nil
 }
 
 // Authorize decides by what is remembered or by asking. An error means that nobody could be asked: nothing is remembered.
@@ -116,8 +116,11 @@ func (c *decisionCache) decide(ctx context.Context, a authorizer.Attributes, exa
 	}
 	c.metrics.misses.Inc()
 	done := c.flights.DoChan(k, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reviewTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.times.review)
 		defer cancel()
+		if known, ok := c.recall(k); ok {
+			return known, nil // somebody has asked since this caller looked
+		}
 		v, err := c.ask(ctx, a, exact)
 		if err == nil {
 			c.keep(k, v)
@@ -136,9 +139,9 @@ func (c *decisionCache) decide(ctx context.Context, a authorizer.Attributes, exa
 }
 
 func (c *decisionCache) keep(k string, v verdict) {
-	ttl := c.refusedTTL
+	ttl := c.times.refused
 	if v.decision == authorizer.DecisionAllow {
-		ttl = c.allowedTTL
+		ttl = c.times.allowed
 	}
 	if ttl > 0 && len(k) < longestKey {
 		c.kept.Add(k, kept{v, c.now().Add(ttl)})

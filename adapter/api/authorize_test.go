@@ -114,7 +114,7 @@ func cache(t *testing.T, c *cluster) (*decisionCache, *time.Time) {
 	require.NoError(t, err)
 	m, err := NewMetrics(prometheus.NewRegistry())
 	require.NoError(t, err)
-	d, err := newDecisionCache(client.AuthorizationV1().SubjectAccessReviews(), cacheTTL{5 * time.Minute, 10 * time.Second}, m)
+	d, err := newDecisionCache(client.AuthorizationV1().SubjectAccessReviews(), cacheTimes{allowed: 5 * time.Minute, refused: 10 * time.Second, review: time.Minute}, m)
 	require.NoError(t, err)
 	now := time.Now()
 	d.now = func() time.Time { return now }

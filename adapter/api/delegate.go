@@ -38,8 +38,8 @@ func (s *Serving) authorizer(m *Metrics) (authorizer.Authorizer, error) {
 		klog.InfoS("Every request but probes and system:masters is refused: there is neither --authorization-kubeconfig nor an in-cluster configuration")
 		return union.New(chain...)
 	}
-	ttl := cacheTTL{allowed: o.AllowCacheTTL, refused: o.DenyCacheTTL}
-	cache, err := newDecisionCache(client.AuthorizationV1().SubjectAccessReviews(), ttl, m)
+	times := cacheTimes{allowed: o.AllowCacheTTL, refused: o.DenyCacheTTL, review: s.reviewTimeout}
+	cache, err := newDecisionCache(client.AuthorizationV1().SubjectAccessReviews(), times, m)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (s *Serving) reviewClient() (kubernetes.Interface, error) {
 	}
 	config = rest.CopyConfig(config)
 	config.QPS = -1 // each caller asks once per cache lifetime; a throttle would only add to reads
-	config.Timeout = reviewTimeout
+	config.Timeout = s.reviewTimeout
 	if o.CustomRoundTripperFn != nil {
 		config.Wrap(o.CustomRoundTripperFn)
 	}

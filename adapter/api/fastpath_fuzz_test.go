@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -39,7 +38,6 @@ func FuzzFastPath(f *testing.F) {
 		f.Add(path, "labelSelector")
 	}
 	fixture := shop(f)
-	fixture.options.Now = stopped(time.Now()) // messages name ages
 	fixture.options.Objects = fixture.cluster.objects(f)
 	server, err := New(fixture.options)
 	require.NoError(f, err)

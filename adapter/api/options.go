@@ -29,6 +29,8 @@ type Serving struct {
 	// ShutdownDelay is how long the server goes on serving after it has begun to say that it is not ready, so that no
 	// request is sent to it any more when it stops listening. Default 5s.
 	ShutdownDelay time.Duration
+
+	reviewTimeout time.Duration // of one SubjectAccessReview
 }
 
 // NewServing returns the defaults. What a caller may do is remembered for 5 minutes (an HPA reads every 15 s), a refusal for
@@ -41,6 +43,7 @@ func NewServing() *Serving {
 		Audit:          genericoptions.NewAuditOptions(),
 		Features:       genericoptions.NewFeatureOptions(),
 		ShutdownDelay:  5 * time.Second,
+		reviewTimeout:  reviewTimeout,
 	}
 	s.Authorization.AllowCacheTTL = 5 * time.Minute
 	s.Authorization.DenyCacheTTL = 10 * time.Second

@@ -126,22 +126,48 @@ func TestShutdownFailsNoRead(t *testing.T) {
 	f := shop(t)
 	f.options.Serving.ShutdownDelay = 500 * time.Millisecond
 	f.start(t)
+	require.Equal(t, f.options.Serving.ShutdownDelay, f.server.generic.ShutdownDelayDuration, "so long it serves at least")
+	// Here it serves until all have left, however long a reader has to wait for the CPU.
+	end := delayed(t, f.server)
+	defer end()
 	var readers sync.WaitGroup
 	var made atomic.Int64
 	for range 4 {
 		readers.Go(func() {
-			for f.get(t, "/readyz").status == http.StatusOK {
-				got := f.get(t, v1beta2+"shop/pods/%2A/online_users?labelSelector=app%3Dx", "Accept", hpaAccept)
-				if made.Add(1); got.status != http.StatusOK {
-					t.Errorf("%d %s", got.status, got.body)
+			for {
+				ready, err := f.tryGet("/readyz")
+				if err == nil && ready.status != http.StatusOK {
+					return
 				}
+				var got reply
+				if err == nil {
+					got, err = f.tryGet(v1beta2+"shop/pods/%2A/online_users?labelSelector=app%3Dx", "Accept", hpaAccept)
+				}
+				if err != nil || got.status != http.StatusOK {
+					t.Errorf("%v %d %s", err, got.status, got.body)
+					return
+				}
+				made.Add(1)
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return made.Load() > 50 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return made.Load() > 50 }, time.Minute, time.Millisecond)
 	f.stop()
 	readers.Wait()
 	require.Equal(t, http.StatusOK, f.get(t, v1beta2+"shop/pods/x-1/online_users", "Accept", hpaAccept).status, "it still serves while it is not ready")
+}
+
+// delayed makes a server that ends go on serving until end, and no longer than a minute.
+func delayed(t *testing.T, s *Server) (end func()) {
+	ended := make(chan struct{})
+	require.NoError(t, s.generic.AddPreShutdownHook("test", func() error {
+		select {
+		case <-ended:
+		case <-time.After(time.Minute):
+		}
+		return nil
+	}))
+	return sync.OnceFunc(func() { close(ended) })
 }
 
 func TestARestingRuleIsEvaluatedForItsFirstReader(t *testing.T) {

