@@ -72,7 +72,7 @@ func (r *reconciler) writeAll(ctx context.Context, s *scene, changes []change) [
 	var wait sync.WaitGroup
 	for i, c := range changes {
 		wait.Go(func() {
-			timed, cancel := context.WithTimeout(ctx, answerWithin)
+			timed, cancel := context.WithTimeout(ctx, r.answerWithin)
 			defer cancel()
 			err := s.write(timed, c)
 			if !errors.Is(err, errMoved) {

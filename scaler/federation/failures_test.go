@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -26,12 +29,12 @@ import (
 // Most members at once are rather the hub's failure: the survivor is raised, nothing is lowered.
 func testTwoOfThree(p *play) {
 	p.deploy(0, "berlin", "paris", "rome")
-	p.create("replicas: 4, failover: {after: 30s, returnAfter: 0s}")
+	p.create("replicas: 4, failover: {after: 3m, returnAfter: 0s}")
 	p.wants("shares", counts{"berlin": 2, "paris": 1, "rome": 1})
 	p.judge(p.t, "berlin", v1alpha1.MemberFailed)
 	p.judge(p.t, "paris", v1alpha1.MemberFailed)
 	p.noted("", v1alpha1.FederatedHubSuspectsItself) // it has seen both before their time is over
-	p.pass(31 * time.Second)
+	p.pass(3*time.Minute + time.Second)
 	p.wants("the survivor has all, and the others keep theirs", counts{"berlin": 2, "paris": 1, "rome": 4})
 	p.noted("", v1alpha1.FederatedHubSuspectsItself)
 	p.scaleTo(1)
@@ -59,7 +62,7 @@ func testRestart(p *play) {
 	p.wants("still", counts{"berlin": 9, "paris": 4, "rome": 3})
 	require.GreaterOrEqual(p.t, survivors(), int32(8))
 
-	everywhere := p.lowest("berlin", "paris", "rome")
+	everywhere := p.lowest("berlin", "rome", "paris")
 	p.judge(p.t, "paris", v1alpha1.MemberHealthy)
 	p.stop()
 	p.start()
@@ -85,7 +88,7 @@ func testDrain(p *play) {
 	p.deploy(0, "berlin", "paris", "rome")
 	p.create("replicas: 8")
 	p.wants("shares", counts{"berlin": 4, "paris": 3, "rome": 1})
-	everywhere := p.lowest("berlin", "paris", "rome")
+	everywhere := p.lowest("paris", "berlin", "rome")
 	p.member("paris", `{"spec":{"drain":true}}`)
 	p.wants("paris is empty", counts{"berlin": 6, "paris": 0, "rome": 2})
 	p.noted("paris", v1alpha1.FederatedDrained)
@@ -140,9 +143,9 @@ func testStuck(p *play) {
 	p.pass(61 * time.Second)
 	p.wants("the others take it", counts{"berlin": 3, "paris": 2, "rome": 0})
 	p.reason(v1alpha1.FederatedCapped)
-	p.pass(4 * time.Minute)
+	p.pass(3 * time.Minute)
 	p.wants("still", counts{"berlin": 3, "paris": 2, "rome": 0})
-	p.pass(time.Minute)
+	p.pass(2 * time.Minute)
 	p.eventually("it is tried again", func() error {
 		if replicas, _ := p.replicas("rome"); replicas != 1 {
 			return fmt.Errorf("%d replicas in rome", replicas)
@@ -165,15 +168,20 @@ func testNeverStarts(p *play) {
 		containers: [{name: shop, image: shop, resources: {requests: {cpu: "1"}}}]}}}}`)
 	p.create("replicas: 5, pendingTimeout: 1m")
 	p.wants("one tries in rome", counts{"berlin": 2, "paris": 2})
-	p.eventually("it has a node", func() error {
+	p.eventually("the controller knows that it has a node", func() error {
 		var list corev1.PodList
-		require.NoError(p.t, rome.Client.List(p.t.Context(), &list, client.InNamespace(p.namespace)))
-		if len(list.Items) != 1 || list.Items[0].Spec.NodeName != "broken" {
-			return fmt.Errorf("%d pods in rome", len(list.Items))
+		if err := p.fleet.Member("rome").List(p.t.Context(), &list, client.InNamespace(p.namespace)); err != nil || len(list.Items) != 1 || list.Items[0].Spec.NodeName != "broken" {
+			return fmt.Errorf("%d pods in rome: %w", len(list.Items), err)
 		}
 		return nil
 	})
-	p.pass(time.Second) // at the latest now it has been seen
+	p.patch(`{"spec":{"pendingTimeout":"60s"}}`) // the same: what is waited for is that it has looked since
+	p.eventually("it has looked", func() error {
+		if f := p.get(); f.Status.ObservedGeneration != f.Generation {
+			return fmt.Errorf("at generation %d, not %d", f.Status.ObservedGeneration, f.Generation)
+		}
+		return nil
+	})
 	p.reason(v1alpha1.FederatedWaitingForReady)
 	p.pass(startFactor * time.Minute)
 	p.wants("the others take it", counts{"berlin": 3, "paris": 2, "rome": 0})
@@ -209,9 +217,7 @@ func testRefused(p *play) {
 
 // A member that answers, and hangs when it is to take a number (a webhook that is asked and says nothing), is one that refuses.
 func testHangingWrites(p *play) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(p.t, err)
-	p.t.Cleanup(func() { require.NoError(p.t, silent.Close()) })
+	silent, asked := listensInSilence(p.t)
 	p.deploy(0, "berlin", "paris", "rome")
 	p.create("replicas: 6")
 	p.wants("shares", counts{"berlin": 3, "paris": 2, "rome": 1})
@@ -219,12 +225,13 @@ func testHangingWrites(p *play) {
 		clientConfig: {url: "https://`+silent.Addr().String()+`"}, timeoutSeconds: 30, failurePolicy: Fail, sideEffects: None, admissionReviewVersions: [v1],
 		namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: `+p.namespace+`}}, rules: [{apiGroups: [apps], apiVersions: [v1], operations: [UPDATE], resources: [deployments/scale]}]}]}`)
 	clustertest.Eventually(p.t, "the webhook is asked", func() error {
+		before := asked.Load()
 		ctx, cancel := context.WithTimeout(p.t.Context(), time.Second)
 		defer cancel()
 		body := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: 2}}
 		err := p.members["paris"].Client.SubResource("scale").Update(ctx, &appsv1.Deployment{ObjectMeta: p.meta()}, client.WithSubResourceBody(body), client.DryRunAll)
-		if !errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("the answer is %w", err)
+		if !errors.Is(err, context.DeadlineExceeded) || asked.Load() == before {
+			return fmt.Errorf("the answer is %w, and the webhook was asked %d times", err, asked.Load())
 		}
 		return nil
 	})
@@ -241,6 +248,26 @@ func testHangingWrites(p *play) {
 	p.noted("paris", v1alpha1.FederatedCapped)
 }
 
+// listensInSilence takes connections and says nothing. It returns where, and how many there were.
+func listensInSilence(t *testing.T) (net.Listener, *atomic.Int32) {
+	t.Helper()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, silent.Close()) })
+	asked := &atomic.Int32{}
+	go func() {
+		for {
+			connection, err := silent.Accept()
+			if err != nil {
+				return
+			}
+			asked.Add(1)
+			defer func() { _ = connection.Close() }() // not before: that would be an answer
+		}
+	}()
+	return silent, asked
+}
+
 // A member that takes the number and rejects the pods gets no more for a while, once that does not pass.
 func testRejected(p *play) {
 	p.deploy(0, "berlin", "paris", "rome")
@@ -249,6 +276,13 @@ func testRejected(p *play) {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: p.namespace}}
 	strict := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`))
 	require.NoError(p.t, p.members["paris"].Client.Patch(p.t.Context(), namespace, strict))
+	clustertest.Eventually(p.t, "paris refuses pods", func() error { // it learns of its namespaces' labels by a watch
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: "lax"}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "shop", Image: "shop"}}}}
+		if err := p.members["paris"].Client.Create(p.t.Context(), pod, client.DryRunAll); !apierrors.IsForbidden(err) {
+			return fmt.Errorf("the answer is %w", err)
+		}
+		return nil
+	})
 	p.scaleTo(14)
 	p.wants("the others have theirs", counts{"berlin": 7, "rome": 2})
 	p.eventually("paris rejects pods", func() error {

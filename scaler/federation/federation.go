@@ -31,6 +31,8 @@ type Options struct {
 	Now func() time.Time
 	// Concurrency is how many FederatedScales are looked at at once; 0: 4.
 	Concurrency int
+	// AnswerWithin is how long a member may take to answer; 0: 5 s.
+	AnswerWithin time.Duration
 	// Registerer gets the metrics; nil: nobody.
 	Registerer prometheus.Registerer
 }
@@ -44,8 +46,11 @@ func Add(mgr manager.Manager, fleet *members.Fleet, o Options) error {
 	if o.Concurrency == 0 {
 		o.Concurrency = 4
 	}
+	if o.AnswerWithin == 0 {
+		o.AnswerWithin = answerWithin
+	}
 	r := &reconciler{
-		client: mgr.GetClient(), fleet: fleet, events: mgr.GetEventRecorder("plimsoll-scaler"), metrics: newMetrics(), now: o.Now,
+		client: mgr.GetClient(), fleet: fleet, events: mgr.GetEventRecorder("plimsoll-scaler"), metrics: newMetrics(), now: o.Now, answerWithin: o.AnswerWithin,
 		memos: map[types.NamespacedName]*memo{}, hung: hung{now: o.Now, until: map[string]time.Time{}},
 		holders: holders{all: map[types.NamespacedName]int{}},
 	}
@@ -68,6 +73,8 @@ type reconciler struct {
 	hung    hung
 	queue   lateQueue
 	holders holders
+
+	answerWithin time.Duration
 
 	mu    sync.Mutex
 	memos map[types.NamespacedName]*memo

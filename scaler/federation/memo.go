@@ -104,7 +104,7 @@ type hung struct {
 	until map[string]time.Time
 }
 
-// hungFor is how long a member is left alone that did not answer, answerWithin how long it may take.
+// hungFor is how long a member is left alone that did not answer, answerWithin how long it may take by default.
 const (
 	hungFor      = 10 * time.Second
 	answerWithin = 5 * time.Second

@@ -4,6 +4,7 @@ package federation
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -30,9 +31,14 @@ func onePod(cpu string) *corev1.PodTemplateSpec {
 func testNoSurprise(p *play) {
 	p.deploy(3, "berlin", "paris", "rome")
 	p.create("mode: Observe")
-	f := p.reason(v1alpha1.FederatedObserving)
-	require.Equal(p.t, []int32{4, 3, 2}, []int32{row(f, "berlin").Goal, row(f, "paris").Goal, row(f, "rome").Goal})
-	require.Nil(p.t, row(f, "berlin").Written)
+	p.eventually("goals", func() error {
+		f := p.get()
+		if goals := []int32{row(f, "berlin").Goal, row(f, "paris").Goal, row(f, "rome").Goal}; !slices.Equal(goals, []int32{4, 3, 2}) {
+			return fmt.Errorf("they are %d", goals)
+		}
+		return nil
+	})
+	require.Nil(p.t, row(p.reason(v1alpha1.FederatedObserving), "berlin").Written)
 	p.patch(`{"metadata":{"annotations":{"plimsoll.dev/paused":"true"}},"spec":{"mode":"Enforce"}}`)
 	p.reason(v1alpha1.FederatedPaused)
 	p.wants("as it was", counts{"berlin": 3, "paris": 3, "rome": 3})
@@ -71,7 +77,7 @@ func testDeleted(p *play) {
 	require.NoError(p.t, p.hub.Client.Delete(p.t.Context(), p.get()))
 	p.stop() // whatever it does at the end is done
 	p.start()
-	p.wants("without a FederatedScale", counts{"berlin": 7, "paris": 4, "rome": 2})
+	p.wantsAll("without a FederatedScale", counts{"berlin": 7, "paris": 4, "rome": 2})
 }
 
 // With divide: Bounds the members' own HPAs get their shares as minReplicas, within their maxReplicas.

@@ -279,7 +279,7 @@ func (r *reconciler) readTarget(ctx context.Context, s *scene, one *sight, live 
 			return t, err
 		}
 	}
-	timed, cancel := context.WithTimeout(ctx, answerWithin)
+	timed, cancel := context.WithTimeout(ctx, r.answerWithin)
 	defer cancel()
 	t, err := reader{member: one.member, live: true}.target(timed, s.rule.Target, s.scale.Namespace)
 	r.hung.note(ctx, one.name, err)

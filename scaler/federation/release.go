@@ -160,7 +160,7 @@ func (r *reconciler) letGoOne(ctx context.Context, hub string, member *members.M
 	if to == live && !over && !t.share.Floor.Lowered.IsZero() {
 		return max(next.Sub(now), atOnce)
 	}
-	timed, cancel := context.WithTimeout(ctx, answerWithin)
+	timed, cancel := context.WithTimeout(ctx, r.answerWithin)
 	defer cancel()
 	write := t.sink
 	if over {

@@ -140,7 +140,7 @@ func TestRefusedIdentityStaysAsTheStatusSays(t *testing.T) {
 
 // By a new kubeconfig nobody is connected for an interval to what does not say in time which cluster it is.
 func TestSilentIdentityIsConnectedLater(t *testing.T) {
-	member := east(t, "probe: {interval: 10s, timeout: 3s}")
+	member := east(t, "probe: {interval: 10s, timeout: 5s}")
 	a := newAsker(t, member, nil)
 	require.Equal(t, health.OK, a.with(member, "a").Cause)
 	require.Nil(t, a.c.fleet.connection("east"))

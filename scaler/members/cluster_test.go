@@ -118,7 +118,7 @@ func (s *stage) keep(name, key string, config *clientcmdapi.Config) {
 // member creates a MemberCluster that is judged fast.
 func (s *stage) member(name, fields string) {
 	s.hub.Create(s.t, "", fmt.Sprintf(`{apiVersion: plimsoll.dev/v1alpha1, kind: MemberCluster, metadata: {name: %s},
-  spec: {probe: {interval: 1s, timeout: 1s, failureThreshold: 2, failedAfter: 2s, successThreshold: 2, healthyAfter: 1s, nodesAfter: 10s}%s}}`, name, fields))
+  spec: {probe: {interval: 1s, timeout: 3s, failureThreshold: 2, failedAfter: 2s, successThreshold: 2, healthyAfter: 1s, nodesAfter: 20s}%s}}`, name, fields))
 }
 
 func (s *stage) get(name string) *v1alpha1.MemberCluster {
@@ -206,24 +206,38 @@ func testHealthy(s *stage) {
 	t := s.t
 	for name, c := range map[string]*clustertest.Cluster{"east": s.east, "west": s.west} {
 		s.awaits(name, v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
-		s.told(name, "MemberHealthy", name+" is Healthy: its API server is ready, and enough of its nodes are")
+		s.told(name, "MemberHealthy", name+" is Healthy: its API server is ready")
 		s.serves(name, c)
+		clustertest.Eventually(t, "what its nodes are", func() error {
+			status, message := s.awaits(name, v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
+			if !strings.Contains(message, "its API server is ready, and enough of its nodes are") {
+				return errors.New(message)
+			}
+			if want := (v1alpha1.MemberNodes{Total: 2, Ready: 2, Counted: 2, Summary: "2/2"}); status.Nodes == nil || *status.Nodes != want {
+				return fmt.Errorf("its nodes are %+v", status.Nodes)
+			}
+			return nil
+		})
 	}
 	require.ElementsMatch(t, []string{"east", "west"}, []string{<-s.connected, <-s.connected})
 	status := s.get("east").Status
-	require.Equal(t, v1alpha1.MemberNodes{Total: 2, Ready: 2, Counted: 2, Summary: "2/2"}, *status.Nodes)
 	require.NotEmpty(t, status.Free)
 	require.NotEmpty(t, status.Allocatable.CPU)
 	require.True(t, strings.HasPrefix(status.Version, "v1."), status.Version)
 	require.NotNil(t, status.LastAnswerTime)
 
 	m := s.awaitsConnection("east")
-	first, err := m.Snapshot(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, 2, first.Total)
-	again, err := m.Snapshot(t.Context())
-	require.NoError(t, err)
-	require.Same(t, first, again)
+	clustertest.Eventually(t, "what was counted is not counted again at once", func() error { // but by each probe
+		first, err := m.Snapshot(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 2, first.Total)
+		again, err := m.Snapshot(t.Context())
+		require.NoError(t, err)
+		if first != again {
+			return errors.New("it was counted again")
+		}
+		return nil
+	})
 
 	// What is not cached is asked for, with nothing begun that watches it.
 	var spaces corev1.NamespaceList
@@ -328,6 +342,7 @@ func testRights(s *stage) {
 // A token that is refused freezes and alarms, and never fails over; a new Secret is taken at once.
 func testRotated(s *stage) {
 	t := s.t
+	s.awaits("guest", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
 	old, config := s.awaitsConnection("guest"), s.account(s.hub, "guest-2")
 	for _, user := range config.AuthInfos {
 		user.Token += "x"
@@ -370,7 +385,13 @@ func testDuplicate(s *stage) {
 	<-time.After(time.Second) // the times of creation are whole seconds
 	require.NoError(t, s.hub.Client.Delete(t.Context(), s.get("west")))
 	s.member("west", "")
-	was, _ := s.awaits("west", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
+	var was v1alpha1.MemberClusterStatus
+	clustertest.Eventually(t, "which cluster west is", func() error {
+		if was, _ = s.awaits("west", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers); was.ClusterID == "" {
+			return errors.New("it has not said")
+		}
+		return nil
+	})
 	require.NotEqual(t, was.ClusterID, s.get("twin").Status.ClusterID)
 
 	s.keep("twin", "kubeconfig", s.kubeconfig(s.west))
@@ -455,6 +476,7 @@ func testFrozen(s *stage) {
 // A member is not failed by what happened while there was no scaler.
 func testRestarted(s *stage) {
 	t := s.t
+	s.awaits("west", v1alpha1.MemberHealthy, v1alpha1.MemberAnswers)
 	s.stop()
 	s.west.Component(t, "pause", "kube-apiserver")
 	<-time.After(3 * time.Second) // longer than failedAfter

@@ -103,7 +103,7 @@ func TestOnClusters(t *testing.T) {
 	require.NotContains(t, online.Labels, ByLabel, "the hub's own objects are no copies")
 	s.suspend("east", false)
 	s.awaits("east", v1alpha1.Distribution{Objects: 3, Applied: 3})
-	require.Equal(t, "sum(shoppers)", s.copies("MetricRule")[0].(*v1alpha1.MetricRule).Spec.Query)
+	s.asks(t, "sum(shoppers)")
 	require.Empty(t, s.copies("ClusterMetricRule"))
 
 	// What somebody changed in the member is as in the hub again; without the label it is removed.
@@ -112,7 +112,7 @@ func TestOnClusters(t *testing.T) {
 	require.NoError(t, s.member.Client.Update(t.Context(), changed))
 	require.NoError(t, s.hub.Client.Delete(t.Context(), &v1alpha1.ScaleForecast{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop"}}))
 	s.awaits("east", v1alpha1.Distribution{Objects: 2, Applied: 2})
-	require.Equal(t, "sum(shoppers)", s.copies("MetricRule")[0].(*v1alpha1.MetricRule).Spec.Query)
+	s.asks(t, "sum(shoppers)")
 	s.change("online", func(r *v1alpha1.MetricRule) { delete(r.Labels, Label) })
 	s.awaits("east", v1alpha1.Distribution{Objects: 1, Applied: 1})
 	require.Empty(t, s.copies("MetricRule"))
@@ -123,7 +123,24 @@ func TestOnClusters(t *testing.T) {
 		}
 		return nil
 	})
-	require.Equal(t, v1alpha1.MemberHealthy, s.get("east").Status.State, "the rest of the status is others'")
+	clustertest.Eventually(t, "the rest of the status is others'", func() error {
+		if state := s.get("east").Status.State; state != v1alpha1.MemberHealthy {
+			return fmt.Errorf("its state is %s", state)
+		}
+		return nil
+	})
+}
+
+// asks waits for the query of the only copy of a MetricRule.
+func (s *stage) asks(t *testing.T, query string) {
+	t.Helper()
+	clustertest.Eventually(t, "the query "+query, func() error {
+		copies := s.copies("MetricRule")
+		if len(copies) != 1 || copies[0].(*v1alpha1.MetricRule).Spec.Query != query {
+			return fmt.Errorf("the copies are %v", copies)
+		}
+		return nil
+	})
 }
 
 func (s *stage) kubeconfig(c *clustertest.Cluster) *clientcmdapi.Config {

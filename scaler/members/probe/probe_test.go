@@ -32,7 +32,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // long is more than any answer takes here, brief is what is waited for one that does not come: enough for what comes before.
 const (
 	long  = 20 * time.Second
-	brief = time.Second
+	brief = 3 * time.Second
 )
 
 // serve starts a member's API server with a certificate of the authority.
@@ -201,11 +201,11 @@ func TestServersThatAreNotReached(t *testing.T) {
 		want    string // with the address as %s
 	}{
 		"nobody listens":        {"https://127.0.0.1:1", long, "no connection to %s: connection refused"},
-		"frozen":                {"https://" + frozen.Addr().String(), brief, "%s takes connections and does not end the TLS handshake within 1s"},
+		"frozen":                {"https://" + frozen.Addr().String(), brief, "%s takes connections and does not end the TLS handshake within 3s"},
 		"reset":                 {reset, long, "the connection to %s was reset or closed before there was an answer"},
 		"closed":                {hangUp, long, "the connection to %s was reset or closed before there was an answer"},
-		"slow":                  {slow.URL, brief, "%s takes requests and does not answer within 1s"},
-		"half an answer":        {half.URL, brief, "%s did not end its answer within 1s"},
+		"slow":                  {slow.URL, brief, "%s takes requests and does not answer within 3s"},
+		"half an answer":        {half.URL, brief, "%s did not end its answer within 3s"},
 		"closed in the request": {abort.URL, long, "the connection to %s was reset or closed before there was an answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
