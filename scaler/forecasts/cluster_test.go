@@ -24,7 +24,9 @@ func TestOnCluster(t *testing.T) {
 	c := cluster.Client
 	p := newProm(t)
 	now := time.Now().UTC().Truncate(step)
-	p.push(t, `online_users{namespace="shop"}`, now.Add(-14*24*time.Hour), now.Add(30*time.Minute), time.Minute, users)
+	// 500 at night: at any time of the day more than the two replicas that may be asked for at first.
+	shoppers := func(at time.Time) float64 { return users(at) + 300 }
+	p.push(t, `online_users{namespace="shop"}`, now.Add(-14*24*time.Hour), now.Add(30*time.Minute), time.Minute, shoppers)
 
 	mgr := clustertest.NewManager(t, cluster.RESTConfig)
 	require.NoError(t, Add(mgr, Options{RESTConfig: p.config(), Registerer: prometheus.NewRegistry()}))
@@ -68,6 +70,6 @@ func TestOnCluster(t *testing.T) {
 			said += e.Reason + " "
 		}
 		return strings.Contains(said, "Armed") && strings.Contains(said, "NotEnforcing")
-	}, 30*time.Second, 100*time.Millisecond)
+	}, 2*time.Minute, 100*time.Millisecond)
 	require.NoError(t, c.Delete(ctx, f))
 }

@@ -104,8 +104,15 @@ func (s *stage) accept() {
 func testBuffers(t *testing.T, s *stage) {
 	crd := &unstructured.Unstructured{}
 	s.berlin.Create(t, "", strings.Replace(bufferCRD, "v1beta1, served: BETA", "v1alpha2, served: true", 1))
-	s.offset.Add(int64(versionFor))
-	s.headroom(`{mode: Enforce}`)
+	s.headroom(`{}`)
+	clustertest.Eventually(t, "the kind is known", func() error { // a look may have begun before it was
+		if strategy := s.status().Status.Strategy; strategy != "CapacityBuffer" {
+			s.offset.Add(int64(versionFor))
+			return fmt.Errorf("the strategy is %q", strategy)
+		}
+		return nil
+	})
+	s.change(func(h *v1alpha1.Headroom) { h.Spec.Mode = v1alpha1.ModeEnforce })
 	s.says(v1alpha1.HeadroomFilling)
 	require.Len(t, s.buffers(), 2)
 	require.Equal(t, 2, s.templates())
@@ -135,8 +142,9 @@ func testBuffers(t *testing.T, s *stage) {
 	versions, _, err := unstructured.NestedSlice(crd.Object, "spec", "versions")
 	require.NoError(t, err)
 	versions[1].(map[string]any)["name"] = "v1beta1"
-	require.NoError(t, unstructured.SetNestedSlice(crd.Object, versions, "spec", "versions"))
-	require.NoError(t, s.berlin.Client.Update(t.Context(), crd))
+	newer := crd.DeepCopy()
+	require.NoError(t, unstructured.SetNestedSlice(newer.Object, versions, "spec", "versions"))
+	require.NoError(t, s.berlin.Client.Patch(t.Context(), newer, client.MergeFrom(crd)))
 	s.accept()
 	h = s.says(v1alpha1.HeadroomHeld)
 	require.Equal(t, "CapacityBuffer", h.Status.Strategy)
@@ -169,8 +177,7 @@ func testBuffers(t *testing.T, s *stage) {
 		return nil
 	})
 
-	s.offset.Add(int64(versionFor))
-	s.change(func(h *v1alpha1.Headroom) { h.Spec.Percent = new(int32(40)) })
+	percent := int32(30)
 	clustertest.Eventually(t, "the newer version is used", func() error {
 		for _, b := range s.buffers() {
 			for _, f := range b.GetManagedFields() {
@@ -178,6 +185,12 @@ func testBuffers(t *testing.T, s *stage) {
 					return nil
 				}
 			}
+		}
+		// Only what changes is written, and by the version that the cluster was known to have then.
+		if seen := s.status(); seen.Status.ObservedGeneration == seen.Generation {
+			percent = 70 - percent
+			s.offset.Add(int64(versionFor))
+			s.change(func(h *v1alpha1.Headroom) { h.Spec.Percent = &percent })
 		}
 		return errors.New("not yet")
 	})

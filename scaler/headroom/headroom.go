@@ -54,6 +54,11 @@ type Options struct {
 // Add adds the controller to a manager of the hub, whose scheme must know autoscaling/v2 and plimsoll.dev/v1alpha1, and
 // whose cache must have the Secrets of the namespace. It must be called before the fleet has connections.
 func Add(mgr manager.Manager, fleet *members.Fleet, o Options) error {
+	_, err := add(mgr, fleet, o)
+	return err
+}
+
+func add(mgr manager.Manager, fleet *members.Fleet, o Options) (*reconciler, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -73,14 +78,14 @@ func Add(mgr manager.Manager, fleet *members.Fleet, o Options) error {
 	}
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(r.metrics); err != nil {
-			return fmt.Errorf("cannot register the metrics of Headrooms: %w", err)
+			return nil, fmt.Errorf("cannot register the metrics of Headrooms: %w", err)
 		}
 	}
 	if err := r.latency.watchHub(context.Background(), mgr.GetCache()); err != nil {
-		return err
+		return nil, err
 	}
 	fleet.OnConnect(r.latency.watch)
-	return r.watch(mgr)
+	return r, r.watch(mgr)
 }
 
 // reconciler looks at all Headrooms at once: they share clusters, and the workloads that surge.

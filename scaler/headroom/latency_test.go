@@ -8,10 +8,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/plimsoll/plimsoll/policy/v1alpha1"
 )
+
+// awaits says whether pods of a decision for more are still to come.
+func (l *latency) awaits(scale types.NamespacedName) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.raises[scale]) > 0
+}
 
 // New pods are of the oldest decision for more of which pods are still to come, and of none after a minute.
 func TestDecisionsForMore(t *testing.T) {

@@ -78,6 +78,7 @@ func testReshape(t *testing.T, s *stage) {
 	s.patch("web", `{"spec":{"mode":"Enforce"}}`) // so that what is asked for counts
 	s.headroom(`{mode: Enforce, percent: 30}`)
 	s.holds(3, "")
+	defer s.freeze(0)() // pods that are to go are waited for, however long they take
 	waited := s.unschedulable()
 	for range 2 {
 		s.divide("web", 40) // for which the cpu of the filling has to go, as every node is full then

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,8 +36,10 @@ type stage struct {
 	whole, t    *testing.T // of all tests, and of the present one
 	hub, berlin *clustertest.Cluster
 	fleet       *members.Fleet
+	reconciler  *reconciler
 	registry    *prometheus.Registry
 	offset      atomic.Int64
+	stands      atomic.Pointer[time.Time] // see freeze
 	stop        func()
 }
 
@@ -63,7 +67,9 @@ func newStage(t *testing.T) *stage {
 func (s *stage) start() {
 	mgr := clustertest.NewManager(s.whole, s.hub.RESTConfig)
 	s.fleet, s.registry = members.NewFleet(clustertest.Scheme(s.t)), prometheus.NewRegistry()
-	require.NoError(s.t, Add(mgr, s.fleet, Options{Now: s.now, Registerer: s.registry, Every: time.Second}))
+	var err error
+	s.reconciler, err = add(mgr, s.fleet, Options{Now: s.now, Registerer: s.registry, Every: time.Second})
+	require.NoError(s.t, err)
 	ctx, cancel := context.WithCancel(s.whole.Context())
 	config := rest.CopyConfig(s.berlin.RESTConfig)
 	config.Impersonate.UserName = "system:serviceaccount:plimsoll-hub:plimsoll-hub"
@@ -72,7 +78,20 @@ func (s *stage) start() {
 	s.stop = func() { ended(); cancel() }
 }
 
-func (s *stage) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
+func (s *stage) now() time.Time {
+	now := time.Now()
+	if at := s.stands.Load(); at != nil && now.After(*at) {
+		now = *at
+	}
+	return now.Add(time.Duration(s.offset.Load()))
+}
+
+// freeze lets the clock run for so long and then move by the test alone, until thaw: however slow the machine is, what takes
+// longer is not over yet.
+func (s *stage) freeze(after time.Duration) (thaw func()) {
+	s.stands.Store(new(time.Now().Add(after)))
+	return func() { s.stands.Store(nil) }
+}
 
 func (s *stage) judge(state v1alpha1.MemberState) {
 	member := &v1alpha1.MemberCluster{}
@@ -101,13 +120,20 @@ func (s *stage) divide(name string, replicas int32) {
 	require.NoError(s.t, s.hub.Client.Status().Patch(s.t.Context(), changed, client.MergeFrom(f)))
 }
 
-// ask asks a workload's FederatedScale for replicas, as the hub's HPA does.
+// ask asks a workload's FederatedScale for replicas, as the hub's HPA does, and waits until the scaler has seen it: pods that
+// it sees before that are of no decision.
 func (s *stage) ask(name string, replicas int32) {
 	f := &v1alpha1.FederatedScale{}
 	require.NoError(s.t, s.hub.Client.Get(s.t.Context(), types.NamespacedName{Namespace: namespace, Name: name}, f))
 	changed := f.DeepCopy()
 	changed.Spec.Replicas, changed.Spec.Mode = &replicas, v1alpha1.ModeEnforce
 	require.NoError(s.t, s.hub.Client.Patch(s.t.Context(), changed, client.MergeFrom(f)))
+	clustertest.Eventually(s.t, "the decision is seen", func() error {
+		if !s.reconciler.latency.awaits(client.ObjectKeyFromObject(f)) {
+			return errors.New("no pods are awaited")
+		}
+		return nil
+	})
 }
 
 // surge scales the workload in berlin and in the hub.
@@ -153,21 +179,38 @@ func (s *stage) status() *v1alpha1.Headroom {
 	return h
 }
 
-// says waits for a reason of the Headroom, and returns it.
-func (s *stage) says(reason string) *v1alpha1.Headroom {
+// says waits for a reason of the Headroom with a message that has all texts, and returns it.
+func (s *stage) says(reason string, texts ...string) *v1alpha1.Headroom {
 	var h *v1alpha1.Headroom
 	clustertest.Eventually(s.t, "the Headroom says "+reason, func() error {
 		h = s.status()
-		ready := meta.FindStatusCondition(h.Status.Conditions, v1alpha1.ConditionReady)
-		switch {
-		case ready == nil || h.Status.ObservedGeneration != h.Generation:
-			return errors.New("nothing is said of this Headroom yet")
-		case ready.Reason != reason:
-			return fmt.Errorf("%s: %s", ready.Reason, ready.Message)
-		}
-		return nil
+		return saying(h, reason, texts...)
 	})
 	return h
+}
+
+// saying returns an error if a Headroom's reason is another one, or its message lacks a text.
+func saying(h *v1alpha1.Headroom, reason string, texts ...string) error {
+	ready := meta.FindStatusCondition(h.Status.Conditions, v1alpha1.ConditionReady)
+	switch {
+	case ready == nil || h.Status.ObservedGeneration != h.Generation:
+		return errors.New("nothing is said of this Headroom yet")
+	case ready.Reason != reason || slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(ready.Message, text) }):
+		return fmt.Errorf("%s: %s", ready.Reason, ready.Message)
+	}
+	return nil
+}
+
+// refused waits until the Headroom says that its node group refuses to grow. It says so from one look to the next alone, so
+// the group is asked again until that has been seen.
+func (s *stage) refused() {
+	clustertest.Eventually(s.t, "the Headroom says that a group refuses to grow", func() error {
+		err := saying(s.status(), v1alpha1.HeadroomNodeGroupFailed, "the cloud does not let us")
+		if err != nil {
+			s.offset.Add(int64(afterRefusal))
+		}
+		return err
+	})
 }
 
 // measured is how many pods were Ready by what served them, in a histogram.

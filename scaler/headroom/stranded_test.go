@@ -51,8 +51,7 @@ func testStranded(t *testing.T, s *stage) {
 
 	server.Fail("pool", nodegroupstest.Refuses)
 	s.surge("picky", 8)
-	h := s.says(v1alpha1.HeadroomNodeGroupFailed)
-	require.Contains(t, h.Status.Conditions[0].Message, "the cloud does not let us")
+	s.refused()
 	s.offers(t, "a group that does not grow", 0)
 
 	server.Fail("pool", nodegroupstest.Healthy)
@@ -61,9 +60,9 @@ func testStranded(t *testing.T, s *stage) {
 	s.says(v1alpha1.HeadroomHeld)
 	s.offers(t, "it grew", 5)
 	server.SetMax("pool", 2)
+	s.offset.Add(int64(groupsFor)) // a group that is asked for more than its maximum rests, and nothing is said of it meanwhile
 	s.surge("picky", 12)
-	h = s.says(v1alpha1.HeadroomNodeGroupsAtMaximum)
-	require.Contains(t, h.Status.Conditions[0].Message, "2 pods of divided workloads wait for nodes")
+	s.says(v1alpha1.HeadroomNodeGroupsAtMaximum, "2 pods of divided workloads wait for nodes") // the scheduler tells one after the other
 	server.SetMax("pool", 3)
 	s.offset.Add(int64(afterRefusal))
 	s.allReady("picky", 12)
@@ -84,10 +83,9 @@ func labelled() *corev1.Node {
 
 // groups has berlin have a server of node groups.
 func (s *stage) groups(address string) {
-	member := &v1alpha1.MemberCluster{}
-	require.NoError(s.t, s.hub.Client.Get(s.t.Context(), types.NamespacedName{Name: "berlin"}, member))
-	member.Spec.NodeGroups = &v1alpha1.MemberNodeGroups{Address: address}
-	require.NoError(s.t, s.hub.Client.Update(s.t.Context(), member))
+	member := &v1alpha1.MemberCluster{ObjectMeta: metav1.ObjectMeta{Name: "berlin"}}
+	patch := fmt.Appendf(nil, `{"spec": {"nodeGroups": {"address": %q}}}`, address)
+	require.NoError(s.t, s.hub.Client.Patch(s.t.Context(), member, client.RawPatch(types.MergePatchType, patch)))
 }
 
 // patch merges something into a FederatedScale.

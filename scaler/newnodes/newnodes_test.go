@@ -52,12 +52,15 @@ func pod(change func(*corev1.Pod)) *corev1.Pod {
 	return p
 }
 
+// patience is for a healthy call on a busy machine.
+const patience = time.Minute
+
 func start(t *testing.T, groups ...nodegroupstest.Group) (*nodegroupstest.Server, *Server) {
 	t.Helper()
 	server, err := nodegroupstest.Start(nodegroupstest.Options{Groups: groups})
 	require.NoError(t, err)
 	t.Cleanup(server.Stop)
-	s, err := Dial(t.Context(), Secrets{}, &v1alpha1.MemberNodeGroups{Address: server.Address()})
+	s, err := dial(t.Context(), Secrets{}, &v1alpha1.MemberNodeGroups{Address: server.Address()}, patience)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return server, s
@@ -256,7 +259,7 @@ func TestCredentials(t *testing.T) {
 	secrets, spec := Secrets{Reader: there, Namespace: "members"}, &v1alpha1.MemberNodeGroups{Address: server.Address(), SecretRef: &v1alpha1.SecretReference{Name: "groups"}}
 	_, err = Dial(t.Context(), Secrets{Reader: there, Namespace: "elsewhere"}, spec)
 	require.ErrorContains(t, err, "cannot be read from Secret elsewhere/groups")
-	s, err := Dial(t.Context(), secrets, spec)
+	s, err := dial(t.Context(), secrets, spec, patience)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	g, err := s.Read(t.Context(), capacity.New(nil, nil), 0, noon)

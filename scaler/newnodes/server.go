@@ -63,11 +63,16 @@ type waiting struct {
 
 // Dial makes a client of a server. It does not connect yet.
 func Dial(ctx context.Context, secrets Secrets, spec *v1alpha1.MemberNodeGroups) (*Server, error) {
+	return dial(ctx, secrets, spec, nodegroups.DefaultTimeout)
+}
+
+// dial is Dial with a time-out of each call.
+func dial(ctx context.Context, secrets Secrets, spec *v1alpha1.MemberNodeGroups, timeout time.Duration) (*Server, error) {
 	tls, err := secrets.credentials(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
-	c, err := nodegroups.Dial(nodegroups.Options{Address: spec.Address, TLS: tls})
+	c, err := nodegroups.Dial(nodegroups.Options{Address: spec.Address, TLS: tls, Timeout: timeout})
 	if err != nil {
 		return nil, err
 	}

@@ -19,8 +19,16 @@ import (
 	"github.com/plimsoll/plimsoll/scaler/nodegroups/nodegroupstest"
 )
 
-// short is the time-out where a call is meant to run into it: long enough for a healthy call on a busy machine.
-const short = time.Second
+// short is the time-out where a call is meant to run into it: long enough for the healthy calls around it on a busy machine.
+const short = 10 * time.Second
+
+// timeout is that of a client's calls, by what is to become of one: short if it is meant to run into it, else dial's own.
+func timeout(want nodegroups.Reason) time.Duration {
+	if want == nodegroups.TimedOut {
+		return short
+	}
+	return 0
+}
 
 func template() *corev1.Node {
 	return &corev1.Node{
@@ -120,7 +128,7 @@ func TestGroupsThatCannotBeListed(t *testing.T) {
 			t.Parallel()
 			server := start(t, nodegroupstest.Options{})
 			server.Fail("", fault)
-			groups, err := dial(t, nodegroups.Options{Address: server.Address(), Timeout: short}).Groups(t.Context())
+			groups, err := dial(t, nodegroups.Options{Address: server.Address(), Timeout: timeout(want)}).Groups(t.Context())
 			requireReason(t, want, err)
 			require.Nil(t, groups)
 		})
@@ -137,7 +145,7 @@ func TestOneGroupFails(t *testing.T) {
 			t.Parallel()
 			server := start(t, nodegroupstest.Options{})
 			server.Fail("other", fault)
-			groups, err := dial(t, nodegroups.Options{Address: server.Address(), Timeout: short}).Groups(t.Context())
+			groups, err := dial(t, nodegroups.Options{Address: server.Address(), Timeout: timeout(want)}).Groups(t.Context())
 			require.NoError(t, err)
 			require.NoError(t, groups[0].Err)
 			require.Equal(t, 2, groups[0].Target)
@@ -148,7 +156,7 @@ func TestOneGroupFails(t *testing.T) {
 }
 
 func TestServerIsGoneAndComesBack(t *testing.T) {
-	server := start(t, nodegroupstest.Options{})
+	server := start(t, nodegroupstest.Options{Address: "127.0.0.2:0"}) // an address of its own: nobody else takes the port meanwhile
 	client := dial(t, nodegroups.Options{Address: server.Address()})
 	_, err := client.Groups(t.Context())
 	require.NoError(t, err)

@@ -3,6 +3,7 @@
 package nodegroups_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -106,7 +107,8 @@ func TestGrowMeetsFaults(t *testing.T) {
 			t.Parallel()
 			server := start(t, nodegroupstest.Options{})
 			server.Fail("pool", fault)
-			growth, err := dial(t, nodegroups.Options{Address: server.Address(), Timeout: short}).Grow(t.Context(), "pool", 2, 2)
+			hangs := cmp.Or(tc.doubt, tc.reason)
+			growth, err := dial(t, nodegroups.Options{Address: server.Address(), Timeout: timeout(hangs)}).Grow(t.Context(), "pool", 2, 2)
 			require.Equal(t, tc.effect, growth.Effect, "%v", err)
 			if tc.reason == "" {
 				require.NoError(t, err)

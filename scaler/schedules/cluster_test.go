@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,7 +28,7 @@ import (
 // TestOnCluster has statuses and events written to a real API server by a running manager. The test moves the clock; no
 // controller writes bounds, so that what the status says comes from the decision alone.
 func TestOnCluster(t *testing.T) {
-	shared := clustertest.Start(t, "--component-arg", "kube-controller-manager=--controllers=*,-horizontal-pod-autoscaler-controller")
+	shared := clustertest.Start(t, "--component-arg", "kube-controller-manager=--controllers=-horizontal-pod-autoscaler-controller")
 	var clock atomic.Int64
 	clock.Store(evening.Add(time.Hour).UnixNano())
 	startManager(t, shared.RESTConfig, func() time.Time { return time.Unix(0, clock.Load()) })
@@ -124,6 +124,12 @@ func (s *cluster) told(reason, text string) {
 	})
 }
 
+// patch changes an object whatever others have written since it was read.
+func (s *cluster) patch(object client.Object, patch string) {
+	s.t.Helper()
+	require.NoError(s.t, s.client.Patch(s.t.Context(), object, client.RawPatch(types.MergePatchType, []byte(patch))))
+}
+
 // poke changes the spec in a way that decides nothing, so that the schedule is looked at with the clock as it is now.
 func (s *cluster) poke() {
 	s.t.Helper()
@@ -148,13 +154,9 @@ func testEvening(t *testing.T, s *cluster) {
 	s.told(EventWindowBegan, "evening (minReplicas 40)")
 
 	version := s.get().ResourceVersion
-	hpa := &unstructured.Unstructured{}
-	hpa.SetAPIVersion("autoscaling/v2")
-	hpa.SetKind("HorizontalPodAutoscaler")
-	require.NoError(t, s.client.Get(t.Context(), types.NamespacedName{Namespace: s.namespace, Name: "shop"}, hpa))
 	for i := range 5 { // the schedule is looked at, and there is nothing new to say
-		hpa.SetLabels(map[string]string{"event": fmt.Sprint(i)})
-		require.NoError(t, s.client.Update(t.Context(), hpa))
+		hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "shop"}}
+		s.patch(hpa, fmt.Sprintf(`{"metadata":{"labels":{"event":"%d"}}}`, i))
 	}
 	require.Equal(t, version, s.get().ResourceVersion, "no write says the same again")
 	s.clock.Store(evening.Add(5 * time.Hour).UnixNano())
@@ -192,9 +194,7 @@ func testInvalid(t *testing.T, s *cluster) {
 	s.hpa("shop")
 	s.schedule(`targetRef: {name: shop}, exclude: ["2026-02-30"], ` + eveningWindow)
 	require.Contains(t, s.awaits(v1alpha1.ScheduleInvalid).Conditions[0].Message, "2026-02-30")
-	found := s.get()
-	found.Spec.Exclude = nil
-	require.NoError(t, s.client.Update(t.Context(), found))
+	s.patch(s.get(), `{"spec":{"exclude":null}}`)
 	s.awaits(v1alpha1.ScheduleActive)
 }
 
@@ -204,11 +204,8 @@ func testPaused(t *testing.T, s *cluster) {
 	s.awaits(v1alpha1.ScheduleActive)
 	ns := &corev1.Namespace{}
 	require.NoError(t, s.client.Get(t.Context(), types.NamespacedName{Name: s.namespace}, ns))
-	pause := func(patch string) {
-		require.NoError(t, s.client.Patch(t.Context(), ns, client.RawPatch(types.MergePatchType, []byte(patch))))
-	}
-	pause(`{"metadata":{"annotations":{"plimsoll.dev/paused":"true"}}}`)
+	s.patch(ns, `{"metadata":{"annotations":{"plimsoll.dev/paused":"true"}}}`)
 	require.Contains(t, s.awaits(v1alpha1.SchedulePaused).Conditions[0].Message, "Namespace "+s.namespace)
-	pause(`{"metadata":{"annotations":{"plimsoll.dev/paused":null}}}`)
+	s.patch(ns, `{"metadata":{"annotations":{"plimsoll.dev/paused":null}}}`)
 	s.awaits(v1alpha1.ScheduleActive)
 }

@@ -63,8 +63,9 @@ func testManager(t *testing.T, config *rest.Config, s *stage) {
 	schedule.Spec.Windows[0].MinReplicas = of(420)
 	require.NoError(t, s.c.Update(ctxOf(s), schedule))
 	floor("a schedule that changed", 420)
-	s.override(record.Override{Min: of(10), Until: time.Now().Add(20 * time.Second)})
+	s.override(record.Override{Min: of(10), Until: time.Now().Add(10 * time.Minute)}) // long enough to be seen on any machine
 	floor("an override", 10)
+	s.override(record.Override{Min: of(10), Until: time.Now().Add(3 * time.Second)})
 	floor("the override is over without any change of an object", 420)
 
 	pause := func(value string) {

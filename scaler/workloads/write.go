@@ -27,8 +27,10 @@ const (
 	HeldLabel = "plimsoll.dev/held"
 )
 
-// scaleTries is how often a scale is written again when its object changed in between in another field.
-const scaleTries = 5
+// scaleTries is how often a scale is written again when its object changed in between in another field. The controller of
+// a workload writes its status several times while pods come or go, and a look that gave up then would not know any more
+// that it had changed the number.
+const scaleTries = 10
 
 // errMoved says that somebody else changed the number in between: look again.
 var errMoved = errors.New("the number of replicas was changed in between; it is looked at again")

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"k8s.io/client-go/rest"
 )
 
 // A namespace whose source does not answer stops nobody else's requests.
@@ -25,15 +24,14 @@ func TestBreakerOfEachNamespace(t *testing.T) {
 		_, _ = w.Write([]byte(`{"status":"success","data":{"resultType":"matrix","result":[]}}`))
 	}))
 	defer server.Close()
-	c, err := New(&rest.Config{Host: server.URL}, func() time.Time { return noon })
-	require.NoError(t, err)
+	c := clientOf(t, server.URL, func() time.Time { return noon })
 	for range 2 * failuresInARow {
 		_, err := c.Range(t.Context(), "dark", "sum(users)", span(1))
 		require.Error(t, err)
 	}
 	require.Error(t, c.breakers.open("dark", noon))
 	require.NoError(t, c.breakers.open("dark", noon.Add(-time.Hour)), "the clock was put back")
-	_, err = c.Range(t.Context(), "shop", "sum(users)", span(1))
+	_, err := c.Range(t.Context(), "shop", "sum(users)", span(1))
 	require.NoError(t, err)
 	require.Len(t, c.breakers.all, 1)
 }
@@ -48,8 +46,7 @@ func TestSlowQueryIsNotSilence(t *testing.T) {
 	}))
 	defer server.Close()
 	defer close(ended)
-	c, err := New(&rest.Config{Host: server.URL}, func() time.Time { return noon })
-	require.NoError(t, err)
+	c := clientOf(t, server.URL, func() time.Time { return noon })
 	c.timeout = 20 * time.Millisecond
 	for range 2 * failuresInARow {
 		_, err := c.Range(t.Context(), "shop", "sum(users)", span(1))

@@ -19,6 +19,15 @@ func span(points int) Span {
 	return Span{From: noon, To: noon.Add(time.Duration(points-1) * time.Minute), Step: time.Minute}
 }
 
+// clientOf gives a request as long as it takes on a busy machine.
+func clientOf(t *testing.T, host string, now func() time.Time) *Client {
+	t.Helper()
+	c, err := New(&rest.Config{Host: host}, now)
+	require.NoError(t, err)
+	c.timeout = time.Minute
+	return c
+}
+
 func TestRange(t *testing.T) {
 	const fine = `{"status":"success","data":{"resultType":"matrix","result":[%]}}`
 	for name, test := range map[string]struct {
@@ -55,9 +64,7 @@ func TestRange(t *testing.T) {
 				_, _ = w.Write([]byte(test.body))
 			}))
 			defer server.Close()
-			c, err := New(&rest.Config{Host: server.URL + "/prefix"}, time.Now)
-			require.NoError(t, err)
-			got, err := c.Range(t.Context(), "shop", "sum(users)", span(4))
+			got, err := clientOf(t, server.URL+"/prefix", time.Now).Range(t.Context(), "shop", "sum(users)", span(4))
 			if test.failure != "" {
 				var failed *Error
 				require.ErrorAs(t, err, &failed)
@@ -98,8 +105,7 @@ func TestBreaker(t *testing.T) {
 	}))
 	defer server.Close()
 	now := noon
-	c, err := New(&rest.Config{Host: server.URL}, func() time.Time { return now })
-	require.NoError(t, err)
+	c := clientOf(t, server.URL, func() time.Time { return now })
 	ask := func() error {
 		_, err := c.Range(t.Context(), "shop", "sum(users)", span(1))
 		return err
