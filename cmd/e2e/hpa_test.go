@@ -5,6 +5,7 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -186,16 +187,24 @@ func TestProtobufAndJSONSayTheSame(t *testing.T) {
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	client, err := kubernetes.NewForConfig(config)
 	require.NoError(t, err)
-	body, err := client.CoreV1().RESTClient().Get().AbsPath(podsPath(ns, "online_users")).SetHeader("Accept", config.ContentType).DoRaw(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, "k8s\x00", string(body[:4]))
-	for _, pod := range pods {
-		require.Contains(t, string(body), pod)
-	}
-	got, err := w.values(podsPath(ns, "online_users"))
-	require.NoError(t, err)
-	for _, v := range got {
-		require.Equal(t, "31500m", v.Value.String())
-		require.WithinDuration(t, time.Now(), v.Timestamp.Time, 15*time.Second)
-	}
+	stacktest.Eventually(t, "the same in protobuf", func() error { // a scrape that fails leaves a hole
+		body, err := client.CoreV1().RESTClient().Get().AbsPath(podsPath(ns, "online_users")).SetHeader("Accept", config.ContentType).DoRaw(t.Context())
+		for _, pod := range pods {
+			err = wants(body, err, pod)
+		}
+		if err == nil && !bytes.HasPrefix(body, []byte("k8s\x00")) {
+			err = fmt.Errorf("it is no protobuf: %q", body)
+		}
+		return err
+	})
+	stacktest.Eventually(t, "values with the samples' own time", func() error {
+		asked := time.Now()
+		got, err := w.values(podsPath(ns, "online_users"))
+		for _, v := range got {
+			require.Equal(t, "31500m", v.Value.String())
+			require.LessOrEqual(t, asked.Sub(v.Timestamp.Time), 11*time.Second, "a value older than maxAge, or than a second more for rounding")
+			require.False(t, v.Timestamp.After(time.Now()))
+		}
+		return err
+	})
 }

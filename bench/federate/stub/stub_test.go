@@ -3,9 +3,11 @@
 package stub_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -173,7 +175,7 @@ func TestTheScalersOwnConnection(t *testing.T) {
 	require.Equal(t, []any{http.StatusOK, "Namespace"}, []any{system.code, system.kind})
 
 	require.Empty(t, c.Unserved())
-	require.EqualValues(t, 6, c.Requests()["watch"], "one for each kind")
+	require.GreaterOrEqual(t, int(c.Requests()["watch"]), 6, "one for each kind")
 	replicas, ready, exists := c.Replicas(shop)
 	require.Equal(t, []any{int32(2), int32(2), true}, []any{replicas, ready, exists})
 	require.Error(t, m.Delete(t.Context(), deployment(shop)))
@@ -182,7 +184,7 @@ func TestTheScalersOwnConnection(t *testing.T) {
 
 func TestProbesSeeWhatItIs(t *testing.T) {
 	c, config := start(t, stub.Options{Nodes: 1})
-	const patient = 10 * time.Second
+	const patient = time.Minute
 	look := func(config *rest.Config, within time.Duration) health.Cause {
 		result, err := probe.Probe(t.Context(), config, within)
 		require.NoError(t, err)
@@ -252,7 +254,7 @@ func TestARealServerAnswersAlike(t *testing.T) {
 		{name: "a list of a kind of which there is none", path: "/apis/autoscaling/v2/horizontalpodautoscalers"},
 		{name: "a list by an unknown field", path: deployments + "?fieldSelector=spec.none%3D1"},
 		{name: "a list by no selector", path: deployments + "?labelSelector=%3D%3D"},
-		{name: "what there is, and that this is all", path: deployments + "?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1"},
+		{name: "what there is, and that this is all", path: deployments + "?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=120"},
 		{name: "a scale", path: deployments + "/web/scale"},
 		{name: "a scale of no Deployment", path: deployments + "/none/scale"},
 		{name: "a scale that is written", method: http.MethodPut, path: deployments + "/web/scale", body: `"spec": {"replicas": 0}`},
@@ -294,8 +296,7 @@ func ask(t *testing.T, config *rest.Config, method, path, body string) answered 
 	response, err := httpClient.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
+	text := answer(t, response.Body)
 	a := answered{code: response.StatusCode, contentType: response.Header.Get("Content-Type")}
 	for _, line := range bytes.Split(bytes.TrimSpace(text), []byte("\n")) {
 		object := &unstructured.Unstructured{}
@@ -316,6 +317,20 @@ func ask(t *testing.T, config *rest.Config, method, path, body string) answered 
 		}
 	}
 	return a
+}
+
+// answer reads a body, that of a watch until it has said what there is.
+func answer(t *testing.T, body io.Reader) []byte {
+	t.Helper()
+	var text []byte
+	for lines := bufio.NewReader(body); ; {
+		line, err := lines.ReadBytes('\n')
+		text = append(text, line...)
+		if errors.Is(err, io.EOF) || bytes.Contains(line, []byte(metav1.InitialEventsAnnotationKey)) {
+			return text
+		}
+		require.NoError(t, err)
+	}
 }
 
 // eventIn is the type of an event of a watch, with the kind of its object and the mark of a bookmark.

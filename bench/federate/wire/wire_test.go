@@ -56,7 +56,7 @@ func TestBytesAreCountedAndHeldUp(t *testing.T) {
 	require.Equal(t, "bcd", ask("abc"))
 	for name, l := range map[string]*Listener{"server": server, "forwarder": between.Listener} {
 		// Bytes are counted once they are written, which may be after they have been read at the other end.
-		require.Eventually(t, func() bool { return l.Totals() == Totals{Received: 3, Sent: 3, Accepted: 1} }, 10*time.Second, time.Millisecond, name)
+		require.Eventually(t, func() bool { return l.Totals() == Totals{Received: 3, Sent: 3, Accepted: 1} }, time.Minute, time.Millisecond, name)
 	}
 
 	between.Hold()
@@ -64,7 +64,7 @@ func TestBytesAreCountedAndHeldUp(t *testing.T) {
 	require.NoError(t, err)
 	_, err = net.Dial("tcp", between.Addr().String())
 	require.NoError(t, err, "it accepts while it is held")
-	require.Eventually(t, func() bool { return between.Totals().Received == 4 && between.Totals().Accepted == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return between.Totals().Received == 4 && between.Totals().Accepted == 2 }, time.Minute, time.Millisecond)
 	require.EqualValues(t, 3, server.Totals().Received, "nothing is passed on")
 	between.Release()
 	b := make([]byte, 1)

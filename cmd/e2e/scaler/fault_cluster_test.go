@@ -80,7 +80,7 @@ func apiServerAway(t *testing.T, w *world) {
 	begins.says(t, beginning.name, v1alpha1.ScheduleIdle)
 	ending.end = time.Now().Add(time.Minute)
 	ends.opens(t, ending)
-	ends.knowsTheEnd(t, ending)
+	require.True(t, knowsTheEnd(t, ending, ends.hpaRecord))
 
 	require.NoError(t, w.Component(t.Context(), "kill", "kube-apiserver"))
 	back := time.Now().Add(away)

@@ -64,6 +64,11 @@ func (w *world) theLeader(t *testing.T) string {
 	return name
 }
 
+// scalerFlags make a change of leader short, as long as the tests' machine is not at a standstill.
+func scalerFlags() []string {
+	return []string{"--leader-elect-lease-duration=6s", "--leader-elect-renew-deadline=4s", "--leader-elect-retry-period=1s"}
+}
+
 // startScaler starts a scaler again that was ended.
 func (w *world) startScaler(t *testing.T, name string, flags ...string) {
 	t.Helper()

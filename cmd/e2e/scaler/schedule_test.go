@@ -27,6 +27,11 @@ import (
 // replicas is how many scalers run side by side.
 const replicas = 1
 
+// scalerFlags let the only scaler lead through every standstill of the machine: what ends while nobody leads ends unseen.
+func scalerFlags() []string {
+	return []string{"--leader-elect-lease-duration=2m", "--leader-elect-renew-deadline=100s"}
+}
+
 // A window raises a real HPA, says so, and gives everything back.
 func TestAWindowRaisesTheBoundsAndGivesThemBack(t *testing.T) {
 	t.Parallel()
@@ -71,12 +76,12 @@ func TestAClientSideOwnerGetsTheFieldsBack(t *testing.T) {
 // A schedule that is deleted in its window leaves a floor that sinks in steps, and then nothing.
 func TestADeletedScheduleLeavesNothing(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, shared, bounds.Bounds{Min: 9, Max: 20}, 50)
-	w := s.opens(t, window{fields: "minReplicas: 10, maxReplicas: 30"})
-	s.bounds(t, 10, 30)
+	s := newScene(t, shared, bounds.Bounds{Min: 8, Max: 20}, 50)
+	w := s.opens(t, window{fields: "minReplicas: 9, maxReplicas: 30"})
+	s.bounds(t, 9, 30)
 	s.followed(t)
 	s.deleteSchedule(t, w.name)
-	s.bounds(t, 10, 20)
+	s.bounds(t, 9, 20)
 	s.event(t, "BoundsSinking", "no longer asks for a floor")
 	s.restored(t)
 }
@@ -113,8 +118,11 @@ func TestAnOverrideAndItsEnd(t *testing.T) {
 	s.bounds(t, 6, 20)
 	s.event(t, "BoundsHeld", "minReplicas held at 6 by", "jane")
 	s.says(t, w.name, v1alpha1.ScheduleOverruled)
-	s.override(t, record.Override{Min: ptr.To[int32](7), Max: ptr.To[int32](30), Until: time.Now().Add(3 * closing)})
+	short := record.Override{Min: ptr.To[int32](7), Max: ptr.To[int32](30), Until: time.Now().Add(onFor)}
+	s.override(t, short)
 	s.bounds(t, 7, 30)
+	short.Until = time.Now().Add(closing)
+	s.override(t, short)
 	s.bounds(t, 8, 20)
 	s.annotate(t, record.OverrideAnnotation, "{]")
 	s.event(t, "Ignored", "cannot be read")
@@ -128,8 +136,9 @@ func TestAnOverrideAndItsEnd(t *testing.T) {
 func TestAPause(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, shared, bounds.Bounds{Min: 2, Max: 20}, 50)
-	w := s.opens(t, window{end: time.Now().Add(5 * closing), fields: "minReplicas: 8, rampDown: 1s"})
+	w := s.opens(t, window{fields: "minReplicas: 8, rampDown: 1s"})
 	s.bounds(t, 8, 20)
+	w = s.closesIn(t, w, 6*closing)
 	s.pauseNamespace(t, "true")
 	s.event(t, "Paused", "Namespace "+s.ns, "the bounds stay at 8..20")
 	s.says(t, w.name, v1alpha1.SchedulePaused)
@@ -159,10 +168,18 @@ spec:
     spec: {containers: [{name: app, image: app}]}
 `)
 	now := time.Now()
-	s.applyWindow(t, "{kind: Deployment, name: batch}", window{name: "night", begin: now.Add(-time.Minute), end: now.Add(onFor), fields: "minReplicas: 7, rampDown: 1s"})
+	night := window{name: "night", begin: now.Add(-time.Minute), end: now.Add(onFor), fields: "minReplicas: 7, rampDown: 1s"}
+	write := func(w window) { s.applyWindow(t, "{kind: Deployment, name: batch}", w) }
+	write(night)
 	s.batchHas(t, 7)
 	s.says(t, "night", v1alpha1.ScheduleActive)
-	s.applyWindow(t, "{kind: Deployment, name: batch}", window{name: "night", begin: now.Add(-time.Minute), end: time.Now().Add(3 * closing), fields: "minReplicas: 7, rampDown: 1s"})
+	seenClosing(t, night, closing, write, func() (record.Record, error) {
+		batch, err := s.readBatch(t)
+		if err != nil {
+			return record.Record{}, err
+		}
+		return record.ParseWorkload(batch.Annotations)
+	})
 	s.batchHas(t, 3)
 	s.says(t, "night", v1alpha1.ScheduleIdle)
 
@@ -171,12 +188,19 @@ spec:
 	require.Contains(t, refused.Status.Conditions[0].Message, "HorizontalPodAutoscaler shop")
 }
 
-// batchHas waits for replicas of the Deployment without an HPA.
+// readBatch reads the Deployment without an HPA.
+func (s *scene) readBatch(t *testing.T) (*appsv1.Deployment, error) {
+	t.Helper()
+	d := new(appsv1.Deployment)
+	return d, s.client.Get(t.Context(), types.NamespacedName{Namespace: s.ns, Name: "batch"}, d)
+}
+
+// batchHas waits for its replicas.
 func (s *scene) batchHas(t *testing.T, want int32) {
 	t.Helper()
 	stacktest.Eventually(t, fmt.Sprintf("%d replicas of batch", want), func() error {
-		d := new(appsv1.Deployment)
-		if err := s.client.Get(t.Context(), types.NamespacedName{Namespace: s.ns, Name: "batch"}, d); err != nil {
+		d, err := s.readBatch(t)
+		if err != nil {
 			return err
 		}
 		if *d.Spec.Replicas != want {

@@ -62,7 +62,7 @@ func (e *exporter) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (e *exporter) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	err := e.server.Shutdown(ctx)
 	if served := <-e.ended; !errors.Is(served, http.ErrServerClosed) {

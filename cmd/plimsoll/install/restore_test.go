@@ -128,11 +128,8 @@ func restores(t *testing.T, cluster *stack.Cluster, before []string) {
 	}}
 	lease, err = client.CoordinationV1().Leases("plimsoll-system").Create(t.Context(), lease, metav1.CreateOptions{})
 	require.NoError(t, err)
-	_, err = do(t, cluster, func(ctx context.Context, c *install.Cluster) error {
-		ctx, cancel := context.WithTimeout(ctx, 25*time.Second) // it has to come as far as the Lease
-		defer cancel()
-		return c.Uninstall(ctx, install.Options{})
-	})
+	const leases = "/apis/coordination.k8s.io/v1/namespaces/plimsoll-system/leases/plimsoll-scaler"
+	_, err = interrupted(t, cluster, leases, someone, func(ctx context.Context, c *install.Cluster) error { return c.Uninstall(ctx, install.Options{}) })
 	require.ErrorContains(t, err, "no bounds were given back")
 	require.ErrorContains(t, err, "a-scaler-elsewhere")
 	requireBounds(t, client, "busy", held, true)

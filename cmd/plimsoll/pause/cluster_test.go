@@ -36,7 +36,7 @@ func connect(t *testing.T) *target.Cluster {
 	if testing.Short() {
 		t.Skip("needs a local cluster")
 	}
-	running, err := stack.StartCluster(t.Context(), stack.ClusterOptions{Dir: t.TempDir(), Name: "pause", Nodes: 1})
+	running, err := stack.StartCluster(t.Context(), stack.ClusterOptions{Dir: t.TempDir(), Name: "pause", Nodes: 1, HPASyncPeriod: time.Hour}) // nobody else writes the HPA
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, running.Stop()) })
 	crds, err := manifests.Render("crd")

@@ -71,9 +71,9 @@ roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: ann}]
 `
 
-// bound counts the pods of the shop that are on a node, and those that found none.
-func bound(t *testing.T, client kubernetes.Interface) (placed, refused int) {
-	pods, err := client.CoreV1().Pods("shop").List(t.Context(), metav1.ListOptions{})
+// bound counts the pods of a namespace that are on a node, and those that found none.
+func bound(t *testing.T, client kubernetes.Interface, namespace string) (placed, refused int) {
+	pods, err := client.CoreV1().Pods(namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	for _, p := range pods.Items {
 		for _, c := range p.Status.Conditions {
@@ -89,7 +89,7 @@ func bound(t *testing.T, client kubernetes.Interface) (placed, refused int) {
 
 func eventually(t *testing.T, check func() bool) {
 	t.Helper()
-	require.NoError(t, wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) { return check(), nil }))
+	require.NoError(t, wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, 4*time.Minute, true, func(context.Context) (bool, error) { return check(), nil }))
 }
 
 // ask does what the command does.
@@ -119,7 +119,12 @@ func TestRealCluster(t *testing.T) {
 	client, err := kubernetes.NewForConfig(cluster.RESTConfig)
 	require.NoError(t, err)
 	require.NoError(t, cluster.ApplyYAML(t.Context(), shop))
-	eventually(t, func() bool { placed, _ := bound(t, client); return placed == 3 })
+	eventually(t, func() bool {
+		placed, _ := bound(t, client, "shop")
+		others, _ := bound(t, client, "default")
+		quota, err := client.CoreV1().ResourceQuotas("shop").Get(t.Context(), "compute", metav1.GetOptions{})
+		return err == nil && placed == 3 && others == 1 && quota.Status.Used.Pods().Value() == 3
+	})
 
 	t.Run("without Plimsoll in the cluster", func(t *testing.T) {
 		require.Equal(t, []string{"maxReplicas shop/web 6/30 ok", "quota shop/compute pods 3/47 ok", "quota shop/compute requests.cpu 3/6 ok", "nodes shop/web 3/3 ok"},
@@ -134,7 +139,7 @@ func TestRealCluster(t *testing.T) {
 		require.Contains(t, states(r), "nodes shop/web 4/3 short")
 		_, err := client.AppsV1().Deployments("shop").Patch(t.Context(), "web", types.MergePatchType, []byte(`{"spec":{"replicas":7}}`), metav1.PatchOptions{})
 		require.NoError(t, err)
-		eventually(t, func() bool { placed, refused := bound(t, client); return placed == 6 && refused == 1 })
+		eventually(t, func() bool { placed, refused := bound(t, client, "shop"); return placed == 6 && refused == 1 })
 		require.Contains(t, states(ask(t, cluster.RESTConfig, 7)), "nodes shop/web 1/0 short", "the one that waits still has no place")
 	})
 	t.Run("what may not be read is not known", func(t *testing.T) {

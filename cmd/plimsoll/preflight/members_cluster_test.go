@@ -56,7 +56,7 @@ func newContinent(t *testing.T) *continent {
 		c.enlist(name, m)
 		require.NoError(t, connected.Connect(ctx, name, "", m.RESTConfig))
 	}
-	c.hub.Create(t, "shop", `{apiVersion: plimsoll.dev/v1alpha1, kind: FederatedScale, metadata: {name: web}, spec: {replicas: 3, mode: Enforce, targetRef: {}, pendingTimeout: 20s}}`)
+	c.hub.Create(t, "shop", `{apiVersion: plimsoll.dev/v1alpha1, kind: FederatedScale, metadata: {name: web}, spec: {replicas: 3, mode: Enforce, targetRef: {}, pendingTimeout: 1m}}`)
 	c.hub.Create(t, "shop", `{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: web}, spec: {minReplicas: 3, maxReplicas: 30,
 		scaleTargetRef: {apiVersion: plimsoll.dev/v1alpha1, kind: FederatedScale, name: web},
 		metrics: [{type: External, external: {metric: {name: users}, target: {type: AverageValue, averageValue: "100"}}}]}}`)
@@ -106,7 +106,7 @@ func (c *continent) ask(t *testing.T, config *rest.Config, floor int, lose strin
 	world, err := preflight.Read([]lint.File{{Name: "event.yaml", Text: []byte(sale(fmt.Sprintf("minReplicas: %d, rampUp: 30m", floor)))}}, "shop", now)
 	require.NoError(t, err)
 	require.NoError(t, world.Load(t.Context(), hub.Client))
-	require.NoError(t, world.LoadMembers(t.Context(), hub.Client, members.Options{Secrets: members.DefaultSecrets, Timeout: members.DefaultTimeout}))
+	require.NoError(t, world.LoadMembers(t.Context(), hub.Client, members.Options{Secrets: members.DefaultSecrets, Timeout: 2 * time.Minute}))
 	r, err := preflight.Examine(world, preflight.Options{Now: now, For: 24 * time.Hour, Lose: lose})
 	require.NoError(t, err)
 	return r
@@ -186,6 +186,11 @@ func TestRealMembers(t *testing.T) {
 		}
 		config := rest.CopyConfig(admin)
 		config.Impersonate = rest.ImpersonationConfig{UserName: "ann"}
+		ann, err := client.New(config, client.Options{Scheme: clustertest.Scheme(t)})
+		require.NoError(t, err)
+		clustertest.Eventually(t, "an API server that knows the new role", func() error {
+			return ann.List(t.Context(), &v1alpha1.FederatedScaleList{}, client.InNamespace("shop"))
+		})
 		r := c.ask(t, config, 6, "")
 		require.Equal(t, []string{"members all / unknown", "share shop/web in berlin 4/2 unknown", "share shop/web in paris 2/1 unknown", "members shop/web 6/3 unknown"}, states(r)[1:])
 		require.Contains(t, r.Checks[1].ToDo, "the right to get secrets in namespace plimsoll-members")
@@ -207,7 +212,7 @@ func TestRealMembers(t *testing.T) {
 		r := c.ask(t, admin, 9, "")
 		require.Equal(t, []string{"share shop/web in berlin 6/4 warning", "share shop/web in paris 3/3 ok", "members shop/web 9/9 warning"}, states(r)[1:])
 		require.Equal(t, preflight.OK, r.Verdict)
-		require.Contains(t, r.Checks[3].ToDo, "2 of 9 replicas would be moved after their pods have waited for 20s (pendingTimeout) (paris takes 2)")
+		require.Contains(t, r.Checks[3].ToDo, "2 of 9 replicas would be moved after their pods have waited for 1m0s (pendingTimeout) (paris takes 2)")
 		hpa := &autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
 		require.NoError(t, c.hub.Client.Patch(t.Context(), hpa, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"minReplicas":9}}`))))
 		moved := map[string]int{}
