@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,7 +15,8 @@ import (
 	"github.com/plimsoll/plimsoll/adapter/source/sourcetest"
 )
 
-// slow is a source whose API answers when it is let go: nobody's time limit, which a slow machine might reach, is in the way.
+// slow is a source whose API answers when it is let go, however short the caller's own time-out is; one that has a place
+// and shall not is let go after a minute.
 type slow struct {
 	source.Source
 	entered chan struct{}
@@ -24,7 +26,10 @@ type slow struct {
 func (s *slow) API() http.Handler {
 	return http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		s.entered <- struct{}{}
-		<-s.letGo
+		select {
+		case <-s.letGo:
+		case <-time.After(time.Minute):
+		}
 	})
 }
 

@@ -91,7 +91,7 @@ spec: {query: '%s', interval: 5s%s}
 	stacktest.Eventually(t, "a refusal that names the guard", func() error { // of whichever adapter answers
 		body, err := w.get(externalPath(ns, "guarded"))
 		if err == nil || !strings.Contains(err.Error(), "the guard does not hold") {
-			return fmt.Errorf("it says %s, %w", body, err)
+			return fmt.Errorf("it says %s (%v)", body, err) //nolint:errorlint // which may be nil
 		}
 		return nil
 	})

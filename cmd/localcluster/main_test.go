@@ -243,7 +243,11 @@ func TestComponentsStopAndStart(t *testing.T) {
 		_, progress, err := localcluster(t.Context(), string(step.verb), step.component, "--dir", dir)
 		require.NoError(t, err, progress)
 		// A process that waits for a processor stops once it has got one.
-		require.Eventually(t, func() bool { return state(step.component) == step.want }, patience, 50*time.Millisecond, "%s after %s", step.component, step.verb)
+		deadline := time.Now().Add(patience)
+		for state(step.component) != step.want && time.Now().Before(deadline) {
+			time.Sleep(50 * time.Millisecond)
+		}
+		require.Equal(t, step.want, state(step.component), "after %s", step.verb)
 	}
 	podIsReadyAgain(t, client)
 	require.Eventually(t, func() bool {

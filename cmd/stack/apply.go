@@ -97,6 +97,8 @@ func (a *applier) apply(ctx context.Context, object *unstructured.Unstructured) 
 	if err != nil || object.GetKind() != "CustomResourceDefinition" {
 		return err
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, servedWithin, fmt.Errorf("it was not served within %s", servedWithin))
+	defer cancel()
 	return eventually(ctx, func(ctx context.Context) error {
 		applied, err = resource.Get(ctx, object.GetName(), metav1.GetOptions{})
 		if err != nil {

@@ -21,6 +21,7 @@ const probePeriod = 2 * time.Second
 // the ready backends in turn, and leaves connections alone once they exist.
 type balancer struct {
 	listener net.Listener
+	patience time.Duration // with a probe
 
 	mu       sync.Mutex
 	backends []*backend
@@ -34,13 +35,13 @@ type backend struct {
 	cancel  context.CancelFunc
 }
 
-// listen starts a balancer on a port of 127.0.0.1.
-func listen(port int) (*balancer, error) {
+// listen starts a balancer on a port of 127.0.0.1, whose probes may take so long.
+func listen(port int, patience time.Duration) (*balancer, error) {
 	listener, err := net.Listen("tcp", loopback(port))
 	if err != nil {
 		return nil, fmt.Errorf("listen for the adapters' Service: %w", err)
 	}
-	b := &balancer{listener: listener}
+	b := &balancer{listener: listener, patience: patience}
 	go b.serve()
 	return b, nil
 }
@@ -131,6 +132,7 @@ func (b *balancer) remove(port int) {
 // probe asks for /readyz until the context ends. Until it is ready for the first time a backend is asked more often.
 func (b *balancer) probe(ctx context.Context, backend *backend) {
 	client := newProber()
+	client.Timeout = b.patience
 	defer client.CloseIdleConnections()
 	wait := step
 	for ctx.Err() == nil {

@@ -72,7 +72,7 @@ func answers(t *testing.T, b *balancer, n int) map[string]int {
 }
 
 func TestBalancerUsesReadyBackendsInTurn(t *testing.T) {
-	b, err := listen(0)
+	b, err := listen(0, time.Minute)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.close()) })
 	require.Equal(t, map[string]int{"": 2}, answers(t, b, 2), "nobody is there")

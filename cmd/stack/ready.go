@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// startWithin is how long a process may take to be ready, and the API server to reach an adapter.
+// startWithin is how long a process may take to be ready, an account to have its rights, and the API server to reach an adapter.
 const startWithin = 4 * time.Minute
 
 // untilReady returns when the process at the address, such as https://127.0.0.1:1, says that it is ready.

@@ -5,6 +5,7 @@ package stack
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,6 +22,7 @@ var (
 	adapterRights = []right{
 		{Group: "plimsoll.dev", Resource: "metricrules", Verb: "list"},
 		{Group: "apps", Resource: "deployments", Verb: "list"}, // aggregated
+		{Resource: "configmaps", Namespace: "kube-system", Name: "extension-apiserver-authentication", Verb: "get"},
 	}
 	scalerRights = []right{
 		{Group: "autoscaling", Resource: "horizontalpodautoscalers", Verb: "list"},
@@ -49,7 +51,7 @@ func (i *identity) untilMay(ctx context.Context, rights []right) error {
 				return fmt.Errorf("ask what ServiceAccount %s/%s may do: %w", i.namespace, i.account, err)
 			}
 			if !answer.Status.Allowed {
-				return fmt.Errorf("it may not %s %s", r.Verb, r.Resource)
+				return fmt.Errorf("it may not %s %s", r.Verb, strings.TrimSuffix(r.Resource+"/"+r.Subresource, "/"))
 			}
 		}
 		return nil

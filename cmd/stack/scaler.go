@@ -88,11 +88,11 @@ func (s *Stack) prepareScaler(ctx context.Context, started *scaler) error {
 		if err != nil {
 			return err
 		}
-		s.scalerIdentity = identity
-		go identity.keepFresh(s.alive)
 		if err := identity.untilMay(ctx, scalerRights); err != nil {
 			return err
 		}
+		s.scalerIdentity = identity
+		go identity.keepFresh(s.alive)
 	}
 	var err error
 	if started.probes, err = s.takePort(); err != nil {

@@ -126,7 +126,7 @@ func (s *Stack) start(ctx context.Context) error {
 		return err
 	}
 	if !s.options.Direct {
-		if s.balancer, err = listen(s.port); err != nil {
+		if s.balancer, err = listen(s.port, probePeriod); err != nil {
 			return err
 		}
 	}

@@ -75,7 +75,8 @@ func Start(t *testing.T, arguments ...string) *Cluster {
 	path, err := filepath.Abs(programs[at])
 	require.NoError(t, err)
 	c := &Cluster{program: path, name: fmt.Sprintf("test-%d-%d", os.Getpid(), started.Add(1)), dir: t.TempDir()}
-	// Lists of controllers add up, and the first word on a controller counts: the test's come before those of all tests.
+	// Lists of controllers add up, and the first word on a controller counts: the test's come first. Of other flags the last
+	// one counts, so a test cannot change those of all tests.
 	up := slices.Concat([]string{"up", "--nodes", "0", "--parent-pid", fmt.Sprint(os.Getpid())}, arguments, frugal)
 	lines := strings.Fields(c.run(t, up...))
 	t.Cleanup(func() { c.run(t, "down") })
@@ -162,7 +163,7 @@ func Scheme(t testing.TB) *runtime.Scheme {
 // patience is how long a condition may take to hold on a machine that runs other tests, too.
 const patience = 4 * time.Minute
 
-// Eventually polls until a condition holds, for so long.
+// Eventually polls until a condition holds, for as long as patience.
 func Eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
 	var err error

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -166,8 +166,12 @@ func (p *play) deploy(replicas int, in ...string) {
 	}
 	clustertest.Eventually(p.t, "the controller knows the pods", func() error {
 		for _, name := range in {
-			if snapshot, err := p.fleet.Member(name).Snapshot(p.t.Context()); err != nil || snapshot.Pods != replicas {
-				return fmt.Errorf("%s has %d pods: %w", name, snapshot.Pods, err)
+			snapshot, err := p.fleet.Member(name).Snapshot(p.t.Context())
+			if err != nil {
+				return err
+			}
+			if snapshot.Pods != replicas {
+				return fmt.Errorf("%s has %d pods", name, snapshot.Pods)
 			}
 		}
 		return nil
@@ -286,18 +290,19 @@ func row(f *v1alpha1.FederatedScale, name string) v1alpha1.FederatedClusterStatu
 }
 
 // lowest watches how many replicas are Ready in some members together, until it is asked for the lowest number. They are
-// asked one after the other: name first who loses replicas that others have gained before. A look at which one of them does
-// not answer says nothing.
+// asked one after the other: name first who loses replicas that others have gained before. One that does not answer is asked
+// again.
 func (p *play) lowest(in ...string) func() int32 {
 	stop, lowest := make(chan struct{}), make(chan int32)
 	sum := func() int32 {
 		var all int32
 		for _, name := range in {
-			_, ready := p.replicas(name)
-			if ready < 0 {
-				return math.MaxInt32
+			d := &appsv1.Deployment{}
+			err := p.members[name].Client.Get(p.t.Context(), p.key(), d)
+			for ; err != nil && !apierrors.IsNotFound(err) && p.t.Context().Err() == nil; time.Sleep(20 * time.Millisecond) {
+				err = p.members[name].Client.Get(p.t.Context(), p.key(), d)
 			}
-			all += ready
+			all += d.Status.ReadyReplicas
 		}
 		return all
 	}

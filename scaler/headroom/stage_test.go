@@ -201,7 +201,7 @@ func saying(h *v1alpha1.Headroom, reason string, texts ...string) error {
 	return nil
 }
 
-// refused waits until the Headroom says that its node group refuses to grow. It says so from one look to the next alone, so
+// refused waits until the Headroom says that its node group refuses to grow. It says so only until the next look, so
 // the group is asked again until that has been seen.
 func (s *stage) refused() {
 	clustertest.Eventually(s.t, "the Headroom says that a group refuses to grow", func() error {

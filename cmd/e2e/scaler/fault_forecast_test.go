@@ -62,8 +62,11 @@ func (s *scene) letsGoOf(t *testing.T) {
 func (s *scene) sinksAtOnce(t *testing.T) {
 	t.Helper()
 	s.event(t, "BoundsSinking", "minReplicas sinks from")
-	s.override(t, record.Override{Min: ptr.To(s.base.Min), Until: time.Now().Add(closing)})
+	impatient := record.Override{Min: ptr.To(s.base.Min), Until: time.Now().Add(onFor)}
+	s.override(t, impatient)
 	s.bounds(t, s.base.Min, s.base.Max)
+	impatient.Until = time.Now().Add(closing)
+	s.override(t, impatient)
 	stacktest.Eventually(t, "the end of the override", func() error {
 		if hpa, err := s.readHPA(); err != nil || hpa.Annotations[record.BaseAnnotation] != "" {
 			return fmt.Errorf("still kept: %v %w", kept(hpa), err)

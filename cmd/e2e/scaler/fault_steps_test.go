@@ -59,6 +59,13 @@ func (s *scene) changes(t *testing.T) int {
 	return s.watch.changesOf(s.ns)
 }
 
+// changesOf is how often the bounds of a namespace's HPA were changed so far.
+func (w *replicaWatch) changesOf(ns string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.changes[ns]
+}
+
 func (s *scene) deleteForecast(t *testing.T) {
 	t.Helper()
 	forecast := new(v1alpha1.ScaleForecast)

@@ -76,12 +76,15 @@ func TestAClientSideOwnerGetsTheFieldsBack(t *testing.T) {
 // A schedule that is deleted in its window leaves a floor that sinks in steps, and then nothing.
 func TestADeletedScheduleLeavesNothing(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, shared, bounds.Bounds{Min: 8, Max: 20}, 50)
-	w := s.opens(t, window{fields: "minReplicas: 9, maxReplicas: 30"})
-	s.bounds(t, 9, 30)
+	s := newScene(t, shared, bounds.Bounds{Min: 9, Max: 20}, 50)
+	w := s.opens(t, window{fields: "minReplicas: 10, maxReplicas: 30"})
+	s.bounds(t, 10, 30)
 	s.followed(t)
+	w.fields = "minReplicas: 10, maxReplicas: 31" // new bounds: those that have held for a minute may fall by a tenth at once
+	s.opens(t, w)
+	s.bounds(t, 10, 31)
 	s.deleteSchedule(t, w.name)
-	s.bounds(t, 9, 20)
+	s.bounds(t, 10, 20)
 	s.event(t, "BoundsSinking", "no longer asks for a floor")
 	s.restored(t)
 }

@@ -93,13 +93,6 @@ func (w *replicaWatch) atLeast(ns string, least int32) {
 	w.judge(ns)
 }
 
-// changesOf is how often the bounds of a namespace's HPA were changed so far.
-func (w *replicaWatch) changesOf(ns string) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.changes[ns]
-}
-
 // caughtUp fails when the watch has not yet seen an object as it is now.
 func (w *replicaWatch) caughtUp(now client.Object) error {
 	w.mu.Lock()

@@ -85,7 +85,7 @@ func (s *scene) hpaRecord() (record.Record, error) {
 	return record.Parse(hpa.Annotations)
 }
 
-// seenClosing writes a window that closes, until the record of its target says when.
+// seenClosing lets a window end soon, and again with more time, until the record of its target shows its end.
 func seenClosing(t *testing.T, w window, within time.Duration, write func(window), kept func() (record.Record, error)) window {
 	t.Helper()
 	for longest := 8 * within; ; within *= 2 {

@@ -18,7 +18,7 @@ import (
 )
 
 // interrupted does something that waits, and gives it up as a person does who has seen enough: when the API server has said
-// some words about an object whose path begins like this, and is asked for it again.
+// some words about an object whose path begins with path, and is asked for it again.
 func interrupted(t *testing.T, cluster *stack.Cluster, path, words string, act func(context.Context, *install.Cluster) error) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -58,5 +58,8 @@ func (r *reader) RoundTrip(request *http.Request) (*http.Response, error) {
 		r.said.Store(request.URL.Path, true)
 	}
 	response.Body = io.NopCloser(bytes.NewReader(body))
-	return response, err
+	if err != nil {
+		return nil, err
+	}
+	return response, nil
 }

@@ -19,7 +19,7 @@ func span(points int) Span {
 	return Span{From: noon, To: noon.Add(time.Duration(points-1) * time.Minute), Step: time.Minute}
 }
 
-// clientOf gives a request as long as it takes on a busy machine.
+// clientOf makes a client that waits for a minute, as answers are late on a busy machine.
 func clientOf(t *testing.T, host string, now func() time.Time) *Client {
 	t.Helper()
 	c, err := New(&rest.Config{Host: host}, now)

@@ -123,8 +123,10 @@ func TestOnClusters(t *testing.T) {
 		}
 		return nil
 	})
-	clustertest.Eventually(t, "the rest of the status is others'", func() error {
-		if state := s.get("east").Status.State; state != v1alpha1.MemberHealthy {
+	clustertest.Eventually(t, "it is Healthy", func() error {
+		state := s.get("east").Status.State
+		require.NotEmpty(t, state, "the rest of the status is others'")
+		if state != v1alpha1.MemberHealthy {
 			return fmt.Errorf("its state is %s", state)
 		}
 		return nil
@@ -175,7 +177,7 @@ func (s *stage) join(name string, config *clientcmdapi.Config) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: members.DefaultNamespace, Name: name}, Data: map[string][]byte{"kubeconfig": text},
 	}))
 	s.hub.Create(s.t, "", fmt.Sprintf(`{apiVersion: plimsoll.dev/v1alpha1, kind: MemberCluster, metadata: {name: %s},
-  spec: {probe: {interval: 1s, timeout: 1s, successThreshold: 1, healthyAfter: 0s}}}`, name))
+  spec: {probe: {interval: 1s, timeout: 3s, successThreshold: 1, healthyAfter: 0s}}}`, name))
 }
 
 func (s *stage) original(namespace, kind, name, spec string) {
