@@ -116,11 +116,11 @@ func (c *decisionCache) decide(ctx context.Context, a authorizer.Attributes, exa
 	}
 	c.metrics.misses.Inc()
 	done := c.flights.DoChan(k, func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.times.review)
-		defer cancel()
 		if known, ok := c.recall(k); ok {
 			return known, nil // somebody has asked since this caller looked
 		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.times.review)
+		defer cancel()
 		v, err := c.ask(ctx, a, exact)
 		if err == nil {
 			c.keep(k, v)

@@ -185,6 +185,32 @@ func TestConcurrentQuestionsShareOneReview(t *testing.T) {
 	require.Len(t, c.asked(), 1)
 }
 
+// held is a counter of misses at which a caller is held up.
+type held struct {
+	prometheus.Counter
+	up func()
+}
+
+func (h held) Inc() { h.up() }
+
+// A caller who finds nothing kept, and is held up until another one has asked, does not ask again.
+func TestALateQuestionIsNotAskedAgain(t *testing.T) {
+	c := newCluster(t)
+	d, _ := cache(t, c)
+	someone := attributes(&user.DefaultInfo{Name: "someone"})
+	misses := d.metrics.misses
+	d.metrics.misses = held{misses, func() {
+		d.metrics.misses = misses
+		decision, _, err := d.Authorize(t.Context(), someone)
+		require.NoError(t, err)
+		require.Equal(t, authorizer.DecisionAllow, decision)
+	}}
+	decision, _, err := d.Authorize(t.Context(), someone)
+	require.NoError(t, err)
+	require.Equal(t, authorizer.DecisionAllow, decision)
+	require.Len(t, c.asked(), 1)
+}
+
 func TestKeysTellCallersApart(t *testing.T) {
 	base := user.DefaultInfo{Name: "a", UID: "1", Groups: []string{"g", "h"}, Extra: map[string][]string{"x": {"1", "2"}}}
 	same := user.DefaultInfo{Name: "a", UID: "1", Groups: []string{"h", "g"}, Extra: map[string][]string{"x": {"2", "1"}}}

@@ -4,28 +4,12 @@ package nodegroups_test
 
 import (
 	"flag"
-	"fmt"
-	"os"
 	"testing"
-	"time"
 
-	"go.uber.org/goleak"
+	"github.com/plimsoll/plimsoll/scaler/leaktest"
 )
 
-// TestMain looks for goroutines that the tests left behind. One that is about to end may wait long for the CPU, so goleak's
-// own half a second is not the last word.
 func TestMain(m *testing.M) {
 	_ = flag.Set("test.parallel", "16") // parallel tests wait for time-outs, which takes no CPU; go test's own -parallel wins
-	code := m.Run()
-	for deadline := time.Now().Add(30 * time.Second); code == 0; {
-		err := goleak.Find()
-		if err == nil {
-			break
-		}
-		if time.Now().After(deadline) {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	leaktest.Main(m)
 }

@@ -20,14 +20,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 	"k8s.io/client-go/rest"
 
 	"github.com/plimsoll/plimsoll/policy/health"
+	"github.com/plimsoll/plimsoll/scaler/leaktest"
 	"github.com/plimsoll/plimsoll/scaler/members/probe"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // long is more than any answer takes here, brief is what is waited for one that does not come: enough for what comes before.
 const (

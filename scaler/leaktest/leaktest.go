@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package leaktest is the TestMain of packages whose tests must leave no goroutine behind.
+package leaktest
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// patience is how long a goroutine may take to end: one that is about to may wait long for the CPU, so goleak's own half a
+// second is not the last word.
+const patience = 30 * time.Second
+
+// Main runs the tests, and fails them if a goroutine is left that does not end.
+func Main(m *testing.M) {
+	code := m.Run()
+	for deadline := time.Now().Add(patience); code == 0; {
+		err := goleak.Find()
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
