@@ -175,7 +175,7 @@ func TestTheScalersOwnConnection(t *testing.T) {
 	require.Equal(t, []any{http.StatusOK, "Namespace"}, []any{system.code, system.kind})
 
 	require.Empty(t, c.Unserved())
-	require.GreaterOrEqual(t, int(c.Requests()["watch"]), 6, "one for each kind")
+	require.EqualValues(t, 6, c.Requests()["watch"], "one for each kind")
 	replicas, ready, exists := c.Replicas(shop)
 	require.Equal(t, []any{int32(2), int32(2), true}, []any{replicas, ready, exists})
 	require.Error(t, m.Delete(t.Context(), deployment(shop)))
@@ -255,6 +255,7 @@ func TestARealServerAnswersAlike(t *testing.T) {
 		{name: "a list by an unknown field", path: deployments + "?fieldSelector=spec.none%3D1"},
 		{name: "a list by no selector", path: deployments + "?labelSelector=%3D%3D"},
 		{name: "what there is, and that this is all", path: deployments + "?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=120"},
+		{name: "a watch whose time is over", path: "/apis/autoscaling/v2/horizontalpodautoscalers?watch=true&timeoutSeconds=1"},
 		{name: "a scale", path: deployments + "/web/scale"},
 		{name: "a scale of no Deployment", path: deployments + "/none/scale"},
 		{name: "a scale that is written", method: http.MethodPut, path: deployments + "/web/scale", body: `"spec": {"replicas": 0}`},
