@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package leaktest is the TestMain of packages whose tests must leave no goroutine behind.
+// Package leaktest runs the tests of packages that must leave no goroutine behind.
 package leaktest
 
 import (
@@ -16,8 +16,8 @@ import (
 // second is not the last word.
 const patience = 30 * time.Second
 
-// Main runs the tests, and fails them if a goroutine is left that does not end.
-func Main(m *testing.M) {
+// Run runs the tests and returns the code to exit with, which is not 0 either if a goroutine is left that does not end.
+func Run(m *testing.M) int {
 	code := m.Run()
 	for deadline := time.Now().Add(patience); code == 0; {
 		err := goleak.Find()
@@ -29,5 +29,5 @@ func Main(m *testing.M) {
 			code = 1
 		}
 	}
-	os.Exit(code)
+	return code
 }

@@ -3,9 +3,10 @@
 package newnodes
 
 import (
+	"os"
 	"testing"
 
 	"github.com/plimsoll/plimsoll/scaler/leaktest"
 )
 
-func TestMain(m *testing.M) { leaktest.Main(m) }
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }

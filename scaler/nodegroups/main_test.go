@@ -4,6 +4,7 @@ package nodegroups_test
 
 import (
 	"flag"
+	"os"
 	"testing"
 
 	"github.com/plimsoll/plimsoll/scaler/leaktest"
@@ -11,5 +12,5 @@ import (
 
 func TestMain(m *testing.M) {
 	_ = flag.Set("test.parallel", "16") // parallel tests wait for time-outs, which takes no CPU; go test's own -parallel wins
-	leaktest.Main(m)
+	os.Exit(leaktest.Run(m))
 }

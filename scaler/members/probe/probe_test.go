@@ -27,7 +27,7 @@ import (
 	"github.com/plimsoll/plimsoll/scaler/members/probe"
 )
 
-func TestMain(m *testing.M) { leaktest.Main(m) }
+func TestMain(m *testing.M) { os.Exit(leaktest.Run(m)) }
 
 // long is more than any answer takes here, brief is what is waited for one that does not come: enough for what comes before.
 const (
